@@ -1,0 +1,63 @@
+/* step - what an operation may ask of the driver while it runs. The driver (step.c) joins source, operation and sinks:
+ * it opens the source, makes the operation's passes, counts and reports progress, and writes the result.
+ * It lives in the step's process. Used by one thread. */
+#ifndef STEP_H
+#define STEP_H
+
+#include "operations/operation.h"
+
+/* Starts the output table. `format` is a sink name ("xlsx"); `look` is a copy of the operation's layout, changed as it
+ * likes (sheet name); file name and time are filled in by the driver. Column names must be unique and not empty. */
+enum err step_begin_table(struct step *step, const char *format, const struct columns *columns,
+                          const struct layout *look, struct fault *why) MUST_CHECK;
+enum err step_emit(struct step *step, const struct row *row, struct fault *why) MUST_CHECK;
+
+/* MAKES_TEXT: starts the output file (suffix ".sql", ".json") and returns its bytes. */
+enum err step_begin_text(struct step *step, const char *suffix, struct output **out, struct fault *why) MUST_CHECK;
+
+/* A second table by the file name the user gave (bind); opened by the worker beforehand, borrowed. */
+enum err step_side_source(struct step *step, const char *name, struct source **out, struct fault *why) MUST_CHECK;
+
+/* A member of the step's result ("statistics", "report"); the value is given away. */
+enum err step_result(struct step *step, const char *key, json_t *value, struct fault *why) MUST_CHECK;
+
+uint32_t step_pass(const struct step *step);        /* 0 in the first pass */
+const char *step_input_name(const struct step *step); /* name of the file this step reads, for messages */
+
+/* --- for the process that runs the step (step_main), not for operations --- */
+
+struct step_plan {
+    const char *operation;         /* name */
+    const json_t *arguments;       /* object */
+    int input_fd;                  /* a table: the uploaded file or the spool of the step before */
+    const char *input_name;        /* its file name: chooses the reader */
+    int output_fd;                 /* the visible file, empty; -1: not wanted (save_intermediate_files off) */
+    int spool_fd;                  /* -1: no step follows */
+    const char *stem;              /* stem of the output's name */
+    uint64_t output_bytes_max;
+    int64_t started_us;            /* time of the Info sheet, UTC */
+    int excel_deflate_level;
+    uint32_t excel_column_width_max;
+    bool excel_info_sheet;
+    const struct step_side { const char *name; int fd; } *sides;
+    size_t side_count;
+    /* File name to print inside the file for an extension (".xlsx"): chosen by the worker so that it is not taken. */
+    const char *(*output_name)(void *context, const char *suffix);
+    /* Called at most every 250 ms: true share of the input consumed, 0..99; never decreasing. */
+    void (*progress)(void *context, int percent, uint64_t rows, const char *message);
+    void *context;
+};
+
+struct step_outcome {
+    json_t *result;        /* object: what the operation gave ("statistics", ...), owned by the caller */
+    const char *suffix;    /* ".xlsx", or NULL when no file was made */
+    uint64_t rows_read;
+    uint64_t rows_written;
+    bool made_table;       /* the spool holds this step's rows; otherwise the next step reads the same input */
+};
+
+/* Runs one step to its end. The fault's text has the operation's prefix. Unknown operation:
+ * ERR_INVALID "No handler found for operation: X" without prefix. */
+enum err step_run(const struct step_plan *plan, struct step_outcome *out, struct fault *why) MUST_CHECK;
+
+#endif
