@@ -1,0 +1,70 @@
+/* store - where the record lives. Engines: SQLite (sqlite_store.c); PostgreSQL later. One test suite for all engines.
+ *
+ * A `struct store` is the writer: one thread, under an exclusive lock of the record, which raises the broker's term on
+ * disk when it opens. store_commit() applies a batch in one transaction and returns when it is durable (fsync done).
+ * Any error but ERR_NO_SPACE means the memory built on it must be thrown away and loaded again; ERR_IO from an fsync ends
+ * the process.
+ * A `struct store_reader` is a read-only connection for one other thread (lists, replay). */
+#ifndef STORE_H
+#define STORE_H
+
+#include "buf.h"
+#include "core/change.h"
+
+struct store;
+struct store_reader;
+
+/* Opens or creates the record; *term = the new, raised term (on disk already). ERR_CONFLICT: another broker holds it. */
+enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why) MUST_CHECK;
+void store_close(struct store **self_p);
+enum err store_commit(struct store *self, const struct changes *batch, struct fault *why) MUST_CHECK;
+
+/* What the core needs of one chat before it can decide: called in the writer's thread, sees every commit before it.
+ * ERR_NOT_FOUND: no such chat. Callbacks get borrowed rows in order: chat, jobs that are not final and the newest one
+ * (submitted order), their steps (index order), the newest `events` durable events (ascending), names of all files. */
+struct store_load {
+    void *context;
+    enum err (*chat)(void *context, const struct chat_row *row);
+    enum err (*job)(void *context, const struct job_row *row);
+    enum err (*step)(void *context, const struct step_row *row);
+    enum err (*event)(void *context, const struct event_row *row);
+    enum err (*file)(void *context, const struct file_row *row);
+};
+enum err store_load_chat(struct store *self, const char *chat_id, uint32_t events, const struct store_load *to,
+                         struct fault *why) MUST_CHECK;
+/* Ids of chats with a job that is not final, in the order of their oldest job: loaded at start. */
+enum err store_busy_chats(struct store *self, enum err (*each)(void *context, const char *chat_id), void *context,
+                          struct fault *why) MUST_CHECK;
+/* The answer kept for a request id. ERR_NOT_FOUND: the request was never accepted. Texts go into *space. */
+enum err store_find_answer(struct store *self, const unsigned char id[REQUEST_ID_LEN], struct answer_row *out,
+                           struct buf *space, struct fault *why) MUST_CHECK;
+enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, struct fault *why) MUST_CHECK;
+/* ERR_NOT_FOUND or the seq an outside event got under this event_id. */
+enum err store_find_event_id(struct store *self, const char *chat_id, const char *event_id, uint64_t *seq,
+                             struct fault *why) MUST_CHECK;
+/* Up to `max` to-delete keys, and forgetting one after the file is gone. */
+enum err store_garbage(struct store *self, uint32_t max, enum err (*each)(void *context, const char *key), void *context,
+                       struct fault *why) MUST_CHECK;
+enum err store_garbage_done(struct store *self, const char *key, struct fault *why) MUST_CHECK;
+
+/* --- reading, off the commit path. JSON answers have the shapes in wire/request_frame.h. --- */
+enum err store_reader_open(struct store_reader **out, const char *path, struct fault *why) MUST_CHECK;
+void store_reader_close(struct store_reader **self_p);
+
+struct store_paths {
+    const char *workflows_path; /* paths shown to clients: {workflows_path}/{partition}/{chat}/uploads/{name} */
+};
+enum err store_read_chats(struct store_reader *self, const char *status, int64_t limit, int64_t offset, struct buf *json,
+                          struct fault *why) MUST_CHECK;
+enum err store_read_chat(struct store_reader *self, const char *chat_id, const struct store_paths *paths,
+                         struct buf *json, struct fault *why) MUST_CHECK;
+enum err store_read_file(struct store_reader *self, const char *chat_id, const char *name, struct buf *json,
+                         struct fault *why) MUST_CHECK;
+enum err store_read_job(struct store_reader *self, const char *chat_id, const char *job_id, struct buf *json,
+                        struct fault *why) MUST_CHECK;
+/* Events with seq > since, ascending, at most `limit` and about `bytes_max` bytes; each row borrowed. */
+enum err store_read_events(struct store_reader *self, const char *chat_id, uint64_t since, uint32_t limit,
+                           size_t bytes_max, enum err (*each)(void *context, const struct event_row *row),
+                           void *context, struct fault *why) MUST_CHECK;
+
+#endif
