@@ -1,0 +1,13 @@
+#include "table/sink.h"
+
+const struct sink_kind *const sink_kinds[] = {
+    NULL,
+};
+
+const struct sink_kind *sink_find(const char *name)
+{
+    for (const struct sink_kind *const *kind = sink_kinds; *kind; kind++)
+        if (strcmp((*kind)->name, name) == 0)
+            return *kind;
+    return NULL;
+}
