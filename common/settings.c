@@ -84,6 +84,8 @@ const struct setting_key settings_keys[] = {
     CHOICE(workflow.sandbox, "workflow.sandbox", "full", "full|limits-only",
            "`full` needs seccomp; `limits-only` runs steps with resource limits alone."),
     COUNT(workflow.progress_interval_ms, "workflow.progress_interval_ms", "250", 10, 60000, "Milliseconds between progress events of a step."),
+    COUNT(workflow.drain_seconds, "workflow.drain_seconds", "4", 0, 3600,
+          "Seconds a worker that is told to stop gives its running jobs; what is not finished then goes on elsewhere."),
     {.path = NULL},
 };
 

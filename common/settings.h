@@ -93,6 +93,7 @@ struct settings {
         uint32_t cpu_seconds;    /* CPU time of one step */
         const char *sandbox;     /* "full" | "limits-only" */
         uint32_t progress_interval_ms;
+        uint32_t drain_seconds;  /* after SIGTERM: time for running jobs to end */
     } workflow;
 };
 

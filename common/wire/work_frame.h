@@ -19,8 +19,19 @@
  *   "steps":[{"step_id","operation","arguments"}], "taken":[names that must not be used again],
  *   "files":[{"name","key"}],                    the chat's files, for operations that read a second one
  *   "save_intermediate":bool}
- * EVENT details: STEP_DONE {"index","file":{"name","key","bytes"}|null,"spool":{"name","key"}|null,"result":{...}}
- *   STEP_FAILED {"index","message","kind":"user"|"server"}   RUN_DONE {}   (RUN_FAILED is the broker's word)  */
+ * EVENT bodies: `event` (the broker adds type, chat_id, job_id, attempt, seq, epoch, timestamp) and `detail`.
+ *   every step event       event {"step_id","operation","message", ...}, detail {"index", ...}; beyond that:
+ *   STEP_STARTED, PROGRESS event {"progress":0..99,"status":"running"}
+ *   STEP_DONE              detail {"file":{"name","key","bytes"}|null,"spool":{"name","key","bytes"}|null,
+ *                          "result":{...},"stem_of":name}. A null spool before the last step: the next step reads the
+ *                          same input as this one. stem_of: what JOB's stem_of is when the run resumes after this step.
+ *                          `result` is what the operation gave ({"statistics"}); paths and URLs are the broker's words
+ *   STEP_FAILED            detail {"message","kind"}, kind:
+ *                          "user"   data, arguments or a limit of the step: the run fails (422)
+ *                          "server" our fault (the step crashed, a disk is full): the run fails (500)
+ *                          "lost"   the step's process was killed from outside: not the run's end but a lost attempt,
+ *                                   as if the worker had died; the lease is over, the job goes on elsewhere
+ *   RUN_DONE               {} and {}   (RUN_FAILED is the broker's word) */
 #ifndef WORK_FRAME_H
 #define WORK_FRAME_H
 
