@@ -33,7 +33,7 @@ enum err output_new(struct output **out, int fd, uint64_t limit_bytes, const cha
 
 static enum err write_at(int fd, const char *bytes, size_t len, uint64_t offset, struct fault *why)
 {
-    while (len > 0) {
+    while (len > 0 && fd >= 0) {
         ssize_t done = pwrite(fd, bytes, len, (off_t)offset);
         if (done < 0 && errno == EINTR)
             continue;

@@ -2,7 +2,7 @@
  *
  * A hole is room for bytes known only at the end ("-- Total rows: N", the column widths of a sheet): it is reserved in
  * the stream and filled later by output_fill(). The descriptor belongs to the caller and must be seekable
- * (holes are filled with pwrite). Used by one thread. */
+ * (holes are filled with pwrite); with descriptor -1 the bytes are counted and thrown away. Used by one thread. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
