@@ -1,8 +1,8 @@
 /* operation - what a step does with a table. One file and one row of the registry an operation.
  *
  * An operation knows no file and no format: rows come in from a source, rows or text go out through `struct step`.
- * Every function runs in the step's own process, inside the sandbox. A fault's text is for the user; the driver puts the
- * operation's error_prefix before it ("Excel operation failed: "). */
+ * Every function runs in the step's own process, inside the sandbox. A fault's text is for the user; the driver puts
+ * the operation's error_prefix before it ("Excel operation failed: "). */
 #ifndef OPERATION_H
 #define OPERATION_H
 
@@ -26,11 +26,11 @@ struct operation {
     const char *suffix;       /* "mapped": output is {stem}_{suffix}_{YYYYMMDD_HHMMSS}{ext}; "" = {stem}{ext} */
     const char *error_prefix; /* "Excel operation failed: " */
     const char *help;         /* one sentence for the documentation */
-    const char *remembers;    /* what it must keep in memory ("keys", "one row"), or NULL: goes into the documentation */
+    const char *remembers; /* what it must keep in memory ("keys", "one row"), or NULL: goes into the documentation */
     enum makes makes;
-    struct layout look;                 /* starting point of the layout of its output */
-    const struct argument *arguments;   /* its arguments, ended by a row with name NULL */
-    size_t state_size;                  /* bytes of zeroed state handed to every function below */
+    struct layout look;               /* starting point of the layout of its output */
+    const struct argument *arguments; /* its arguments, ended by a row with name NULL */
+    size_t state_size;                /* bytes of zeroed state handed to every function below */
     /* Arguments alone; no file is open yet. May be NULL. */
     enum err (*check)(void *state, const struct arguments *given, struct fault *why);
     /* The input's columns are known. MAKES_ROWS must call step_begin_table() here (or in the first row). */

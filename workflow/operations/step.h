@@ -6,8 +6,12 @@
 
 #include "operations/operation.h"
 
-/* Starts the output table. `format` is a sink name ("xlsx"); `look` is a copy of the operation's layout, changed as it
- * likes (sheet name); file name and time are filled in by the driver. Column names must be unique and not empty. */
+/* The operation's layout with the configuration's say in it (Info sheet, column widths). */
+const struct layout *step_look(const struct step *step);
+
+/* Starts the output table. `format` is a sink name ("xlsx"); `look` is step_look() or a copy of it, changed as the
+ * operation likes (sheet name); file name and time are filled in by the driver. Column names must be unique and not
+ * empty (header_make), and live until the step ends. */
 enum err step_begin_table(struct step *step, const char *format, const struct columns *columns,
                           const struct layout *look, struct fault *why) MUST_CHECK;
 enum err step_emit(struct step *step, const struct row *row, struct fault *why) MUST_CHECK;
@@ -21,25 +25,33 @@ enum err step_side_source(struct step *step, const char *name, struct source **o
 /* A member of the step's result ("statistics", "report"); the value is given away. */
 enum err step_result(struct step *step, const char *key, json_t *value, struct fault *why) MUST_CHECK;
 
-uint32_t step_pass(const struct step *step);        /* 0 in the first pass */
+uint32_t step_pass(const struct step *step); /* 0 in the first pass */
+/* How often the operation will read the source (1 unless said otherwise): makes progress true over several passes. */
+void step_expect_passes(struct step *step, uint32_t passes);
+/* Bytes the operation may remember (workflow.step_memory_mb); 0 = no limit. */
+uint64_t step_memory_max(const struct step *step);
 const char *step_input_name(const struct step *step); /* name of the file this step reads, for messages */
 
 /* --- for the process that runs the step (step_main), not for operations --- */
 
 struct step_plan {
-    const char *operation;         /* name */
-    const json_t *arguments;       /* object */
-    int input_fd;                  /* a table: the uploaded file or the spool of the step before */
-    const char *input_name;        /* its file name: chooses the reader */
-    int output_fd;                 /* the visible file, empty; -1: not wanted (save_intermediate_files off) */
-    int spool_fd;                  /* -1: no step follows */
-    const char *stem;              /* stem of the output's name */
+    const char *operation;   /* name */
+    const json_t *arguments; /* object */
+    int input_fd;            /* a table: the uploaded file or the spool of the step before */
+    const char *input_name;  /* its file name: chooses the reader */
+    int output_fd;           /* the visible file, empty; -1: not wanted (save_intermediate_files off) */
+    int spool_fd;            /* -1: no step follows */
+    const char *stem;        /* stem of the output's name */
     uint64_t output_bytes_max;
-    int64_t started_us;            /* time of the Info sheet, UTC */
+    uint64_t memory_bytes_max; /* what an operation may remember (keys, a held row); 0 = no limit */
+    int64_t started_us;        /* time of the Info sheet, UTC */
     int excel_deflate_level;
     uint32_t excel_column_width_max;
     bool excel_info_sheet;
-    const struct step_side { const char *name; int fd; } *sides;
+    const struct step_side {
+        const char *name;
+        int fd;
+    } * sides;
     size_t side_count;
     /* File name to print inside the file for an extension (".xlsx"): chosen by the worker so that it is not taken. */
     const char *(*output_name)(void *context, const char *suffix);
@@ -49,11 +61,11 @@ struct step_plan {
 };
 
 struct step_outcome {
-    json_t *result;        /* object: what the operation gave ("statistics", ...), owned by the caller */
-    const char *suffix;    /* ".xlsx", or NULL when no file was made */
+    json_t *result;     /* object: what the operation gave ("statistics", ...), owned by the caller */
+    const char *suffix; /* ".xlsx", or NULL when no file was made */
     uint64_t rows_read;
     uint64_t rows_written;
-    bool made_table;       /* the spool holds this step's rows; otherwise the next step reads the same input */
+    bool made_table; /* the spool holds this step's rows; otherwise the next step reads the same input */
 };
 
 /* Runs one step to its end. The fault's text has the operation's prefix. Unknown operation:
