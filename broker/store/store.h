@@ -2,9 +2,8 @@
  *
  * A `struct store` is the writer: one thread, under an exclusive lock of the record, which raises the broker's term on
  * disk when it opens. store_commit() applies a batch in one transaction and returns when it is durable (fsync done).
- * Any error but ERR_NO_SPACE means the memory built on it must be thrown away and loaded again; ERR_IO from an fsync ends
- * the process.
- * A `struct store_reader` is a read-only connection for one other thread (lists, replay). */
+ * Any error but ERR_NO_SPACE means the memory built on it must be thrown away and loaded again; ERR_IO from an fsync
+ * ends the process. A `struct store_reader` is a read-only connection for one other thread (lists, replay). */
 #ifndef STORE_H
 #define STORE_H
 
@@ -14,7 +13,8 @@
 struct store;
 struct store_reader;
 
-/* Opens or creates the record; *term = the new, raised term (on disk already). ERR_CONFLICT: another broker holds it. */
+/* Opens or creates the record; *term = the new, raised term (on disk already). ERR_CONFLICT: another broker holds it.
+ */
 enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why) MUST_CHECK;
 void store_close(struct store **self_p);
 enum err store_commit(struct store *self, const struct changes *batch, struct fault *why) MUST_CHECK;
@@ -43,8 +43,8 @@ enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, 
 enum err store_find_event_id(struct store *self, const char *chat_id, const char *event_id, uint64_t *seq,
                              struct fault *why) MUST_CHECK;
 /* Up to `max` to-delete keys, and forgetting one after the file is gone. */
-enum err store_garbage(struct store *self, uint32_t max, enum err (*each)(void *context, const char *key), void *context,
-                       struct fault *why) MUST_CHECK;
+enum err store_garbage(struct store *self, uint32_t max, enum err (*each)(void *context, const char *key),
+                       void *context, struct fault *why) MUST_CHECK;
 enum err store_garbage_done(struct store *self, const char *key, struct fault *why) MUST_CHECK;
 
 /* --- reading, off the commit path. JSON answers have the shapes in wire/request_frame.h. --- */
@@ -54,14 +54,14 @@ void store_reader_close(struct store_reader **self_p);
 struct store_paths {
     const char *workflows_path; /* paths shown to clients: {workflows_path}/{partition}/{chat}/uploads/{name} */
 };
-enum err store_read_chats(struct store_reader *self, const char *status, int64_t limit, int64_t offset, struct buf *json,
-                          struct fault *why) MUST_CHECK;
+enum err store_read_chats(struct store_reader *self, const char *status, int64_t limit, int64_t offset,
+                          struct buf *json, struct fault *why) MUST_CHECK;
 enum err store_read_chat(struct store_reader *self, const char *chat_id, const struct store_paths *paths,
                          struct buf *json, struct fault *why) MUST_CHECK;
 enum err store_read_file(struct store_reader *self, const char *chat_id, const char *name, struct buf *json,
                          struct fault *why) MUST_CHECK;
-enum err store_read_job(struct store_reader *self, const char *chat_id, const char *job_id, struct buf *json,
-                        struct fault *why) MUST_CHECK;
+enum err store_read_job(struct store_reader *self, const char *chat_id, const char *job_id,
+                        const struct store_paths *paths, struct buf *json, struct fault *why) MUST_CHECK;
 /* Events with seq > since, ascending, at most `limit` and about `bytes_max` bytes; each row borrowed. */
 enum err store_read_events(struct store_reader *self, const char *chat_id, uint64_t since, uint32_t limit,
                            size_t bytes_max, enum err (*each)(void *context, const struct event_row *row),

@@ -1,0 +1,101 @@
+#include "store/sqlite_schema.h"
+
+static const char *const tables =
+    "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS conversations("
+    " chat_id TEXT PRIMARY KEY, room INTEGER NOT NULL, participant_name TEXT NOT NULL, status TEXT NOT NULL,"
+    " partition_key TEXT NOT NULL, metadata TEXT NOT NULL, epoch TEXT NOT NULL, head INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS conversations_newest ON conversations(room, created_us DESC);"
+    "CREATE TABLE IF NOT EXISTS messages("
+    " position INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE,"
+    " chat_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,"
+    " message_type TEXT NOT NULL, content TEXT NOT NULL, metadata TEXT NOT NULL, created_us INTEGER NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS messages_chat ON messages(chat_id, position);"
+    "CREATE TABLE IF NOT EXISTS jobs("
+    " job_id TEXT PRIMARY KEY, chat_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,"
+    " status TEXT NOT NULL, final INTEGER NOT NULL, attempts INTEGER NOT NULL, token_term INTEGER NOT NULL,"
+    " token_counter INTEGER NOT NULL, last_number INTEGER NOT NULL, input_name TEXT NOT NULL, input_key TEXT NOT NULL,"
+    " trace TEXT NOT NULL, error TEXT NOT NULL, total_steps INTEGER NOT NULL, submitted_us INTEGER NOT NULL,"
+    " started_us INTEGER NOT NULL, completed_us INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS jobs_chat ON jobs(chat_id, submitted_us);"
+    "CREATE INDEX IF NOT EXISTS jobs_open ON jobs(submitted_us) WHERE final = 0;"
+    "CREATE TABLE IF NOT EXISTS workflow_steps("
+    " step_id TEXT PRIMARY KEY, chat_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,"
+    " job_id TEXT NOT NULL, step_index INTEGER NOT NULL, operation TEXT NOT NULL, arguments TEXT NOT NULL,"
+    " input_file TEXT NOT NULL, output_file TEXT NOT NULL, spool_key TEXT NOT NULL, result TEXT NOT NULL,"
+    " status TEXT NOT NULL, progress INTEGER NOT NULL, error_message TEXT NOT NULL, started_us INTEGER NOT NULL,"
+    " completed_us INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS steps_job ON workflow_steps(chat_id, job_id, step_index);"
+    "CREATE TABLE IF NOT EXISTS files("
+    " position INTEGER PRIMARY KEY, file_id TEXT NOT NULL UNIQUE,"
+    " chat_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE, name TEXT NOT NULL, key TEXT NOT NULL,"
+    " file_type TEXT NOT NULL, bytes INTEGER NOT NULL, job_id TEXT NOT NULL, created_us INTEGER NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS files_chat ON files(chat_id, name);"
+    "CREATE TABLE IF NOT EXISTS events("
+    " chat_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE, seq INTEGER NOT NULL, type TEXT NOT NULL,"
+    " job_id TEXT NOT NULL, event_id TEXT, body TEXT NOT NULL, created_us INTEGER NOT NULL,"
+    " PRIMARY KEY(chat_id, seq)) WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX IF NOT EXISTS events_outside ON events(chat_id, event_id) WHERE event_id IS NOT NULL;"
+    "CREATE TABLE IF NOT EXISTS answers("
+    " request_id BLOB PRIMARY KEY, status INTEGER NOT NULL, message TEXT NOT NULL, body TEXT NOT NULL,"
+    " job_id TEXT NOT NULL, created_us INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS garbage(key TEXT PRIMARY KEY, created_us INTEGER NOT NULL) WITHOUT ROWID;";
+
+/* The value of a meta key, or 0 when it was never set. */
+static enum err read_meta(struct db *db, const char *key, int64_t *value, struct fault *why)
+{
+    sqlite3_stmt *statement = NULL;
+    enum err err = db_prepare(db, "SELECT value FROM meta WHERE key = ?", &statement, why);
+    if (err != ERR_OK)
+        return err;
+    db_bind_text(statement, 1, key);
+    err = db_row(db, statement, why);
+    *value = err == ERR_OK ? db_int(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    return err == ERR_END ? ERR_OK : err;
+}
+
+static enum err write_meta(struct db *db, const char *key, int64_t value, struct fault *why)
+{
+    sqlite3_stmt *statement = NULL;
+    enum err err = db_prepare(db, "INSERT INTO meta VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+                              &statement, why);
+    if (err != ERR_OK)
+        return err;
+    db_bind_text(statement, 1, key);
+    db_bind_int(statement, 2, value);
+    err = db_execute(db, statement, NULL, why);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+enum err schema_ensure(struct db *db, struct fault *why)
+{
+    int64_t version = 0;
+    enum err err = db_run(db, "BEGIN IMMEDIATE", why);
+    if (err != ERR_OK)
+        return err;
+    err = db_run(db, tables, why);
+    if (err == ERR_OK)
+        err = read_meta(db, "schema_version", &version, why);
+    if (err == ERR_OK && version > SCHEMA_VERSION)
+        err = fault_set(why, ERR_UNSUPPORTED, "the record has schema version %lld, this program knows %d",
+                        (long long)version, SCHEMA_VERSION);
+    if (err == ERR_OK && version == 0)
+        err = write_meta(db, "schema_version", SCHEMA_VERSION, why);
+    if (err == ERR_OK)
+        return db_run(db, "COMMIT", why);
+    sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
+enum err schema_raise_term(struct db *db, uint64_t *term, struct fault *why)
+{
+    int64_t last = 0;
+    enum err err = read_meta(db, "term", &last, why);
+    if (err == ERR_OK)
+        err = write_meta(db, "term", last + 1, why);
+    *term = (uint64_t)last + 1;
+    return err;
+}

@@ -1,0 +1,25 @@
+/* sqlite_schema - the tables of the record. The first four are the Python original's by name and meaning (contract
+ * section 5), widened; the rest are ours. Times are microseconds since the Unix epoch, UTC; "" and 0 mean "none".
+ *
+ *   meta            key, value: schema version, the broker's term
+ *   conversations   one row a chat (room = 1: a chat without a conversation), its epoch and newest seq
+ *   messages        the conversation, in order of position
+ *   workflow_steps  every step of every run
+ *   files           uploads and outputs: name as clients know it, key as `common/files` knows it
+ *   jobs            every run, its newest lease token
+ *   events          the durable events, dense in seq from 1 for each chat
+ *   answers         request id -> the answer given, so that a request sent again changes nothing
+ *   garbage         keys of files no row names any more */
+#ifndef SQLITE_SCHEMA_H
+#define SQLITE_SCHEMA_H
+
+#include "store/sqlite_db.h"
+
+#define SCHEMA_VERSION 1
+
+/* Makes the tables in a new file; refuses (ERR_UNSUPPORTED) a file of a newer version. */
+enum err schema_ensure(struct db *db, struct fault *why) MUST_CHECK;
+/* Raises the broker's term by one, on disk, and returns it. */
+enum err schema_raise_term(struct db *db, uint64_t *term, struct fault *why) MUST_CHECK;
+
+#endif
