@@ -1,0 +1,229 @@
+/* Open addressing with linear probing over pointers to entries. A removed entry leaves a mark, so that nothing moves
+ * while somebody walks; marks vanish when the table is built anew, which only strmap_put() does. */
+#include "strmap.h"
+
+#include "id.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SLOTS 16 /* a power of two */
+
+struct entry {
+    uint64_t hash;
+    void *value;
+    size_t len;
+    unsigned char key[];
+};
+
+struct strmap {
+    uint8_t secret[16];
+    struct entry **slots; /* NULL: never used; REMOVED: used once */
+    size_t slot_count;    /* a power of two */
+    size_t count;
+    size_t used; /* entries and marks: kept under three quarters, so every probe ends at a NULL */
+};
+
+static struct entry removed_entry;
+#define REMOVED (&removed_entry)
+
+static uint64_t rotate(uint64_t x, int bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+static uint64_t little_endian(const unsigned char *at, size_t len)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < len; i++)
+        value |= (uint64_t)at[i] << (8 * i);
+    return value;
+}
+
+static void sip_rounds(uint64_t v[4], int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        v[0] += v[1];
+        v[1] = rotate(v[1], 13) ^ v[0];
+        v[0] = rotate(v[0], 32);
+        v[2] += v[3];
+        v[3] = rotate(v[3], 16) ^ v[2];
+        v[0] += v[3];
+        v[3] = rotate(v[3], 21) ^ v[0];
+        v[2] += v[1];
+        v[1] = rotate(v[1], 17) ^ v[2];
+        v[2] = rotate(v[2], 32);
+    }
+}
+
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_rounds(v, 2);
+    v[0] ^= word;
+}
+
+uint64_t siphash(const uint8_t key[16], const void *bytes, size_t len)
+{
+    const unsigned char *at = bytes;
+    uint64_t k0 = little_endian(key, 8), k1 = little_endian(key + 8, 8);
+    uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
+                     k1 ^ 0x7465646279746573u};
+    size_t whole = len / 8 * 8;
+    for (size_t i = 0; i < whole; i += 8)
+        sip_word(v, little_endian(at + i, 8));
+    uint64_t last = (uint64_t)len << 56;
+    if (len > whole)
+        last |= little_endian(at + whole, len - whole);
+    sip_word(v, last);
+    v[2] ^= 0xff;
+    sip_rounds(v, 4);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+enum err strmap_new(struct strmap **out)
+{
+    *out = NULL;
+    struct strmap *self = calloc(1, sizeof *self);
+    if (!self)
+        return ERR_MEMORY;
+    self->slots = calloc(FIRST_SLOTS, sizeof *self->slots);
+    if (!self->slots) {
+        free(self);
+        return ERR_MEMORY;
+    }
+    self->slot_count = FIRST_SLOTS;
+    id_random(self->secret, sizeof self->secret);
+    *out = self;
+    return ERR_OK;
+}
+
+void strmap_destroy(struct strmap **self_p)
+{
+    struct strmap *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->slot_count; i++)
+        if (self->slots[i] != REMOVED)
+            free(self->slots[i]);
+    free(self->slots);
+    free(self);
+}
+
+static bool entry_is(const struct entry *entry, uint64_t hash, const void *key, size_t len)
+{
+    return entry->hash == hash && entry->len == len && (len == 0 || memcmp(entry->key, key, len) == 0);
+}
+
+/* The slot that holds the key, or NULL. */
+static struct entry **find(const struct strmap *self, uint64_t hash, const void *key, size_t len)
+{
+    size_t mask = self->slot_count - 1;
+    for (size_t i = hash & mask; self->slots[i]; i = (i + 1) & mask)
+        if (self->slots[i] != REMOVED && entry_is(self->slots[i], hash, key, len))
+            return &self->slots[i];
+    return NULL;
+}
+
+static struct entry **free_slot(struct entry **slots, size_t slot_count, uint64_t hash)
+{
+    size_t i = hash & (slot_count - 1);
+    while (slots[i])
+        i = (i + 1) & (slot_count - 1);
+    return &slots[i];
+}
+
+/* A table without marks, at most half full after one more entry. */
+static enum err rebuild(struct strmap *self)
+{
+    size_t slot_count = FIRST_SLOTS;
+    while (slot_count < 2 * (self->count + 1))
+        slot_count *= 2;
+    struct entry **slots = calloc(slot_count, sizeof *slots);
+    if (!slots)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < self->slot_count; i++)
+        if (self->slots[i] && self->slots[i] != REMOVED)
+            *free_slot(slots, slot_count, self->slots[i]->hash) = self->slots[i];
+    free(self->slots);
+    self->slots = slots;
+    self->slot_count = slot_count;
+    self->used = self->count;
+    return ERR_OK;
+}
+
+static enum err add(struct strmap *self, uint64_t hash, const void *key, size_t len, void *value)
+{
+    if ((self->used + 1) * 4 > self->slot_count * 3) {
+        enum err err = rebuild(self);
+        if (err != ERR_OK)
+            return err;
+    }
+    struct entry *entry = malloc(sizeof *entry + len);
+    if (!entry)
+        return ERR_MEMORY;
+    entry->hash = hash;
+    entry->value = value;
+    entry->len = len;
+    if (len > 0)
+        memcpy(entry->key, key, len);
+    *free_slot(self->slots, self->slot_count, hash) = entry;
+    self->count++;
+    self->used++;
+    return ERR_OK;
+}
+
+enum err strmap_put(struct strmap *self, const void *key, size_t len, void *value, void **old)
+{
+    if (old)
+        *old = NULL;
+    uint64_t hash = siphash(self->secret, key, len);
+    struct entry **slot = find(self, hash, key, len);
+    if (!slot)
+        return add(self, hash, key, len, value);
+    if (old)
+        *old = (*slot)->value;
+    (*slot)->value = value;
+    return ERR_OK;
+}
+
+void *strmap_get(const struct strmap *self, const void *key, size_t len)
+{
+    struct entry **slot = find(self, siphash(self->secret, key, len), key, len);
+    return slot ? (*slot)->value : NULL;
+}
+
+void *strmap_take(struct strmap *self, const void *key, size_t len)
+{
+    struct entry **slot = find(self, siphash(self->secret, key, len), key, len);
+    if (!slot)
+        return NULL;
+    void *value = (*slot)->value;
+    free(*slot);
+    *slot = REMOVED;
+    self->count--;
+    return value;
+}
+
+size_t strmap_count(const struct strmap *self)
+{
+    return self->count;
+}
+
+bool strmap_next(const struct strmap *self, size_t *cursor, const void **key, size_t *len, void **value)
+{
+    while (*cursor < self->slot_count) {
+        const struct entry *entry = self->slots[(*cursor)++];
+        if (!entry || entry == REMOVED)
+            continue;
+        if (key)
+            *key = entry->key;
+        if (len)
+            *len = entry->len;
+        if (value)
+            *value = entry->value;
+        return true;
+    }
+    return false;
+}
