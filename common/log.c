@@ -88,7 +88,8 @@ static void add_escaped(struct line *line, unsigned char c)
     add(line, escape, (size_t)len);
 }
 
-/* A sentence is never quoted, but it may carry a peer's bytes: what could forge a second line is escaped all the same. */
+/* A sentence is never quoted, but it may carry a peer's bytes: what could forge a second line is escaped all the same.
+ */
 static void add_sentence(struct line *line, const char *text)
 {
     for (; *text; text++) {

@@ -1,9 +1,10 @@
 /* settings - every configuration key of all programs, declared once.
  *
  * `struct settings` holds the values; settings_keys[] (settings.c) declares for each: YAML path, type, default, range,
- * whether it can be reloaded, help. From this table come parsing, `--check-config`, docs/configuration.md and the names of
- * the environment overrides (key in capitals, `__` between levels: SHEETWIRE_CHAT_WORKFLOWS__WEBSOCKET__PORT).
- * Filled once at start by config_load(); constant afterwards and shared by all threads. Texts are owned by the struct. */
+ * whether it can be reloaded, help. From this table come parsing, `--check-config`, docs/configuration.md and the names
+ * of the environment overrides (key in capitals, `__` between levels: SHEETWIRE_CHAT_WORKFLOWS__WEBSOCKET__PORT).
+ * Filled once at start by config_load(); constant afterwards and shared by all threads. Texts are owned by the struct.
+ */
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
@@ -41,10 +42,10 @@ struct settings {
         struct {
             const char *host;
             uint16_t port;
-            uint32_t ping_interval; /* seconds */
-            uint32_t ping_timeout;  /* seconds */
-            uint32_t message_bytes_max;   /* from a client; beyond: close 1009 */
-            uint32_t queue_bytes_max;     /* to one socket; beyond: closed with "resume me" */
+            uint32_t ping_interval;     /* seconds */
+            uint32_t ping_timeout;      /* seconds */
+            uint32_t message_bytes_max; /* from a client; beyond: close 1009 */
+            uint32_t queue_bytes_max;   /* to one socket; beyond: closed with "resume me" */
         } websocket;
         struct {
             const char *workflows_path;
@@ -79,43 +80,47 @@ struct settings {
         uint32_t event_bytes_max;
     } wire;
     struct {
-        uint32_t lease_ms;        /* a worker silent for this long has lost its jobs */
-        uint32_t attempts_max;    /* lost workers or killed steps before a job is given up */
-        uint32_t queue_jobs_max;  /* accepted and not finished, over all chats; beyond: 503 */
+        uint32_t lease_ms;         /* a worker silent for this long has lost its jobs */
+        uint32_t attempts_max;     /* lost workers or killed steps before a job is given up */
+        uint32_t queue_jobs_max;   /* accepted and not finished, over all chats; beyond: 503 */
         uint32_t chat_events_kept; /* recent events kept in memory per chat for replay */
-        uint32_t rooms_max;       /* chats without a conversation */
+        uint32_t rooms_max;        /* chats without a conversation */
         uint32_t batch_inputs_max; /* inputs per transaction */
     } broker;
     struct {
-        uint32_t slots;          /* jobs at a time */
+        uint32_t slots; /* jobs at a time */
         uint32_t step_memory_mb;
         uint32_t output_bytes_max_mb; /* one output file */
-        uint32_t cpu_seconds;    /* CPU time of one step */
-        const char *sandbox;     /* "full" | "limits-only" */
+        uint32_t cpu_seconds;         /* CPU time of one step */
+        const char *sandbox;          /* "full" | "limits-only" */
         uint32_t progress_interval_ms;
-        uint32_t drain_seconds;  /* after SIGTERM: time for running jobs to end */
+        uint32_t drain_seconds; /* after SIGTERM: time for running jobs to end */
     } workflow;
 };
 
 enum setting_type { SETTING_TEXT, SETTING_TRUTH, SETTING_PORT, SETTING_COUNT };
 
 struct setting_key {
-    const char *path;     /* "chat_workflows.websocket.port" */
+    const char *path; /* "chat_workflows.websocket.port" */
     enum setting_type type;
     size_t offset;        /* in struct settings */
     const char *standard; /* default as text */
     uint32_t min, max;    /* of COUNT and PORT */
     const char *choices;  /* of TEXT: "full|limits-only", or NULL */
     bool reloadable;
-    const char *help;     /* with the unit */
+    const char *help; /* with the unit */
 };
 
 extern const struct setting_key settings_keys[]; /* ended by path NULL */
 /* Keys of the Python original that mean nothing here: accepted without effect, so its files load. Ended by NULL. */
 extern const char *const settings_ignored[];
 
+const struct setting_key *settings_find(const char *path); /* NULL = no such key */
+/* A key's value as text: "5051", "true". Texts are borrowed from the settings, numbers are written into scratch. */
+const char *settings_text(const struct settings *self, const struct setting_key *key, char scratch[16]);
+
 /* Endpoint of an internal socket: the setting, or ipc://RUN_DIR/NAME when it is empty. */
-enum err settings_endpoint(const struct settings *self, const char *setting, const char *name, char *out, size_t size)
-    MUST_CHECK;
+enum err settings_endpoint(const struct settings *self, const char *setting, const char *name, char *out,
+                           size_t size) MUST_CHECK;
 
 #endif
