@@ -24,13 +24,12 @@ enum read_statement {
 };
 
 #define SUMMARY "chat_id, participant_name, status, partition_key, metadata, created_us, updated_us"
+#define FILE_TYPE_OF(name)                                                                                             \
+    "(SELECT f.file_type FROM files f WHERE f.chat_id = s.chat_id AND f.name = " name                                  \
+    " ORDER BY f.position DESC LIMIT 1)"
 #define STEP_COLUMNS                                                                                                   \
-    "step_id, operation, arguments, input_file, output_file, status, progress, error_message, started_us,"             \
-    " completed_us, result,"                                                                                           \
-    " (SELECT file_type FROM files f WHERE f.chat_id = s.chat_id AND f.name = s.input_file"                            \
-    " ORDER BY position DESC LIMIT 1),"                                                                                \
-    " (SELECT file_type FROM files f WHERE f.chat_id = s.chat_id AND f.name = s.output_file"                           \
-    " ORDER BY position DESC LIMIT 1)"
+    "s.step_id, s.operation, s.arguments, s.input_file, s.output_file, s.status, s.progress, s.error_message,"         \
+    " s.started_us, s.completed_us, s.result, " FILE_TYPE_OF("s.input_file") ", " FILE_TYPE_OF("s.output_file")
 
 static const char *const sql[READ_STATEMENTS] = {
     [READ_CHATS] = "SELECT " SUMMARY " FROM conversations WHERE room = 0 ORDER BY created_us DESC LIMIT ?2 OFFSET ?3",
