@@ -15,9 +15,9 @@
 enum cell_kind {
     CELL_EMPTY,
     CELL_TEXT,
-    CELL_ERROR,   /* a spreadsheet error value (#N/A): the only null a file can hold; is.text names it, e.g. "#N/A" */
+    CELL_ERROR, /* a spreadsheet error value (#N/A): the only null a file can hold; is.text names it, e.g. "#N/A" */
     CELL_INTEGER,
-    CELL_REAL,    /* finite: NaN and infinity become EMPTY before they get here */
+    CELL_REAL, /* finite: NaN and infinity become EMPTY before they get here */
     CELL_TRUTH,
 };
 
@@ -33,8 +33,8 @@ struct cell {
 };
 
 struct row {
-    uint64_t number; /* 1-based number of the data row (the header is row 0), for messages */
-    uint32_t count;  /* always the column count of the table */
+    uint64_t number;         /* 1-based number of the data row (the header is row 0), for messages */
+    uint32_t count;          /* always the column count of the table */
     const struct cell *cell; /* borrowed: valid until the next call on the source */
 };
 

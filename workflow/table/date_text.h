@@ -6,9 +6,9 @@
 
 #define DATE_TEXT_MAX 40
 
-/* A serial number in a date format (ECMA-376 part 1, 18.17.4) as the contract prints it: `YYYY-MM-DD HH:MM:SS[.ffffff]`,
- * 0 <= v < 1 -> `HH:MM:SS`, the 1900 leap bug handled (60 -> 1900-02-28, 61 -> 1900-03-01), fractions rounded to
- * milliseconds. Returns the length, 0 when the serial is out of range. */
+/* A serial number in a date format (ECMA-376 part 1, 18.17.4) as the contract prints it: `YYYY-MM-DD
+ * HH:MM:SS[.ffffff]`, 0 <= v < 1 -> `HH:MM:SS`, the 1900 leap bug handled (60 -> 1900-02-28, 61 -> 1900-03-01),
+ * fractions rounded to milliseconds. Returns the length, 0 when the serial is out of range. */
 size_t date_from_serial(double serial, bool date1904, char out[DATE_TEXT_MAX]);
 
 /* true when a number format code (e.g. "yyyy\-mm\-dd;@") or built-in id is a date (contract section 6). */

@@ -11,8 +11,8 @@ size_t number_repr(double value, char out[CELL_NUMBER_MAX]);
 #define NUMBER_DIGITS_MAX 330 /* an integral double has at most 309 digits */
 
 /* What a spreadsheet's number becomes as text (contract section 6): integral -> integer digits without a point
- * (`2.0` -> `2`, `1E+20` -> `100000000000000000000`, digits beyond 2^53 as written in the file), otherwise Python's repr.
- * `text` is the number as the file writes it. false: not a number. */
+ * (`2.0` -> `2`, `1E+20` -> `100000000000000000000`, digits beyond 2^53 as written in the file), otherwise Python's
+ * repr. `text` is the number as the file writes it. false: not a number. */
 bool number_from_sheet(const char *text, size_t len, char out[NUMBER_DIGITS_MAX], size_t *out_len);
 
 /* What counts as a number in a condition (contract, excel/search): blanks around, `+5`, `.5`, `5.`, `1e3`, `inf`,

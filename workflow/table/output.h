@@ -18,14 +18,14 @@ struct hole {
 };
 
 /* limit_bytes: a write that would pass it is ERR_TOO_LARGE naming the limit and `limit_key` (the configuration key). */
-enum err output_new(struct output **out, int fd, uint64_t limit_bytes, const char *limit_key, struct fault *why)
-    MUST_CHECK;
+enum err output_new(struct output **out, int fd, uint64_t limit_bytes, const char *limit_key,
+                    struct fault *why) MUST_CHECK;
 enum err output_write(struct output *self, const void *bytes, size_t len, struct fault *why) MUST_CHECK;
 /* Reserves len bytes (written as spaces) at the present end. */
 enum err output_hole(struct output *self, size_t len, struct hole *out, struct fault *why) MUST_CHECK;
 /* Fills the hole from its start; len <= hole.len; the rest stays spaces. */
-enum err output_fill(struct output *self, struct hole where, const void *bytes, size_t len, struct fault *why)
-    MUST_CHECK;
+enum err output_fill(struct output *self, struct hole where, const void *bytes, size_t len,
+                     struct fault *why) MUST_CHECK;
 /* Writes what is buffered. Nothing is synced: committing the file is the worker's. */
 enum err output_flush(struct output *self, struct fault *why) MUST_CHECK;
 uint64_t output_bytes(const struct output *self); /* bytes so far, buffered ones and holes included */

@@ -1,6 +1,7 @@
 #include "table/sink.h"
 
 const struct sink_kind *const sink_kinds[] = {
+    &csv_sink,
     NULL,
 };
 

@@ -8,12 +8,12 @@
 
 /* How the table is to look: constant per operation, except file_name and created. */
 struct layout {
-    const char *sheet_name;  /* XLSX; NULL = "Sheet1" */
-    const char *file_name;   /* XLSX Info sheet: the row "File" */
-    int64_t created_us;      /* XLSX Info sheet: the row "Created", microseconds since the Unix epoch, UTC */
-    bool info_sheet;         /* XLSX: add the sheet Info (a sheet already called Info makes it Info1) */
-    bool column_widths;      /* XLSX: min(longest text + 2, column_width_max) */
-    bool styled_header;      /* XLSX: bold, bordered header (search results) */
+    const char *sheet_name;    /* XLSX; NULL = "Sheet1" */
+    const char *file_name;     /* XLSX Info sheet: the row "File" */
+    int64_t created_us;        /* XLSX Info sheet: the row "Created", microseconds since the Unix epoch, UTC */
+    bool info_sheet;           /* XLSX: add the sheet Info (a sheet already called Info makes it Info1) */
+    bool column_widths;        /* XLSX: min(longest text + 2, column_width_max) */
+    bool styled_header;        /* XLSX: bold, bordered header (search results) */
     uint32_t column_width_max; /* 0 = 50 */
     int deflate_level;         /* 0 = 6 */
 };

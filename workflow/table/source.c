@@ -9,6 +9,7 @@
 #define READABLE_MAX 256
 
 const struct source_kind *const source_kinds[] = {
+    &csv_source,
     NULL,
 };
 

@@ -9,14 +9,15 @@
 
 #include "table/cell.h"
 
-#define SOURCE_COLUMNS_MAX 16384                  /* as in Excel; more is ERR_TOO_LARGE, naming the line or row */
-#define SOURCE_CELL_BYTES_MAX (8u << 20)          /* one cell's text; more is ERR_TOO_LARGE */
-#define SOURCE_INFLATED_BYTES_MAX (8ull << 30)    /* bytes unpacked from one package, over all parts (zip bombs) */
+#define SOURCE_COLUMNS_MAX        16384        /* as in Excel; more is ERR_TOO_LARGE, naming the line or row */
+#define SOURCE_CELL_BYTES_MAX     (8u << 20)   /* one cell's text; more is ERR_TOO_LARGE */
+#define SOURCE_INFLATED_BYTES_MAX (8ull << 30) /* bytes unpacked from one package, over all parts (zip bombs) */
 
 struct read_options {
-    const char *sheet;            /* XLSX/XLS: name or 0-based index as text; NULL = first sheet */
-    char delimiter;               /* CSV: 0 = sniff among , ; tab | */
-    uint64_t inflated_bytes_max;  /* 0 = SOURCE_INFLATED_BYTES_MAX */
+    const char *sheet;    /* XLSX/XLS: name or 0-based index as text; NULL = first sheet */
+    char delimiter;       /* CSV: 0 = sniff among , ; tab | */
+    uint32_t block_bytes; /* CSV, JSON, spool: bytes read at a time; 0 = the usual. Tests meet every split with 1 */
+    uint64_t inflated_bytes_max; /* 0 = SOURCE_INFLATED_BYTES_MAX */
 };
 
 struct source; /* first member of every implementation's struct */
@@ -30,7 +31,8 @@ struct source_kind {
     enum err (*next)(struct source *self, struct row *row, struct fault *why);
     /* Back before the first data row; the header stays as it was. */
     enum err (*rewind)(struct source *self, struct fault *why);
-    /* Input really consumed, in the file's own unit (bytes on disk); done <= total, never decreasing between rewinds. */
+    /* Input really consumed, in the file's own unit (bytes on disk); done <= total, never decreasing between rewinds.
+     */
     void (*consumed)(const struct source *self, uint64_t *done, uint64_t *total);
     void (*destroy)(struct source *self);
 };
@@ -42,8 +44,8 @@ struct source {
 
 /* Picks the reader by content (zip magic, OLE magic, spool magic) and then by the file name's ending; a file that fits
  * none is ERR_UNSUPPORTED with a text that names the ending and the readable ones. `name` is for that choice only. */
-enum err source_open(struct source **out, int fd, const char *name, const struct read_options *how, struct fault *why)
-    MUST_CHECK;
+enum err source_open(struct source **out, int fd, const char *name, const struct read_options *how,
+                     struct fault *why) MUST_CHECK;
 
 static inline enum err source_next(struct source *self, struct row *row, struct fault *why)
 {
