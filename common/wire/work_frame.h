@@ -5,7 +5,9 @@
  *   BEAT    every wire.beat_ms: free slots (its credit) and the tokens it works on
  *   EVENT   (token, number): number counts from 1 per token; `what` and two bodies: `event` (members of the client's event,
  *           a JSON object) and `detail` (for the record, a JSON object). Kept and sent again until acknowledged,
- *           except PROGRESS. The same (token, number) twice changes nothing twice.
+ *           except PROGRESS. The same (token, number) twice changes nothing twice. Numbers are taken in order: a hole
+ *           means that a frame was lost, what follows it is dropped without ACK and comes again. PROGRESS uses no number
+ *           up: it carries that of the newest durable event before it.
  *   BYE     it drains: no more jobs, please
  * Broker to worker:
  *   WELCOME answers HELLO and, with a new term, an unknown worker's BEAT: term, lease and beat time
