@@ -139,7 +139,8 @@ static enum err fill(struct arguments *self, const json_t *given, struct fault *
                 return err;
         } else if (row->standard) {
             self->value[i].json = json_loads(row->standard, JSON_DECODE_ANY, NULL);
-            assert(self->value[i].json && has_type(self->value[i].json, row->type));
+            if (!self->value[i].json || !has_type(self->value[i].json, row->type))
+                return fault_set(why, ERR_INTERNAL, "The default of argument '%s' is not its type", row->name);
         }
     }
     return ERR_OK;

@@ -32,7 +32,6 @@ static const struct argument convert_arguments[] = {
     {.name = NULL},
 };
 
-extern const struct operation convert_operation;
 const struct operation convert_operation = {
     .name = "csv/convert-to-excel",
     .suffix = "",

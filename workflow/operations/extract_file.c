@@ -92,7 +92,6 @@ static const struct argument extract_arguments[] = {
     {.name = NULL},
 };
 
-extern const struct operation extract_file_operation;
 const struct operation extract_file_operation = {
     .name = "excel/extract-columns-to-file",
     .suffix = "extracted",

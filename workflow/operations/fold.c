@@ -1,6 +1,5 @@
 #include "operations/fold.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unicase.h>
 
@@ -53,11 +52,8 @@ bool fold_text(struct fold_room *room, const char *text, size_t len, const char 
         return false;
     *out_len = len;
     if (!fold_ascii(room->bytes, text, len) && !fold_unicode(room, text, out_len)) {
-        if (errno == ENOMEM) {
-            room->failed = true;
-            return false;
-        }
-        fold_ascii(room->bytes, text, len); /* not UTF-8 */
+        room->failed = true;
+        return false;
     }
     *out = (const char *)room->bytes;
     return true;

@@ -13,8 +13,8 @@ struct fold_room { /* zero-initialised */
     bool failed; /* there was no memory; stays true */
 };
 
-/* The folded text lives in the room until the next call. false: no memory (room->failed). Bytes that are not UTF-8 are
- * folded as ASCII. */
+/* The folded text lives in the room until the next call. false: no memory (room->failed). Bytes that are not UTF-8
+ * become U+FFFD. */
 bool fold_text(struct fold_room *room, const char *text, size_t len, const char **out, size_t *out_len);
 void fold_room_fini(struct fold_room *room);
 

@@ -273,7 +273,6 @@ static const struct argument generate_arguments[] = {
     {.name = NULL},
 };
 
-extern const struct operation json_generate_operation;
 const struct operation json_generate_operation = {
     .name = "json/generate",
     .suffix = "json",

@@ -155,7 +155,6 @@ static const struct argument map_arguments[] = {
     {.name = NULL},
 };
 
-extern const struct operation map_operation;
 const struct operation map_operation = {
     .name = "excel/map-columns",
     .suffix = "mapped",

@@ -2,22 +2,20 @@
 
 #include <string.h>
 
-extern const struct operation convert_operation;       /* convert.c */
-extern const struct operation csv_search_operation;    /* search.c */
-extern const struct operation excel_search_operation;  /* search.c */
-extern const struct operation extract_file_operation;  /* extract_file.c */
-extern const struct operation map_operation;           /* map.c */
-extern const struct operation json_generate_operation; /* json_generate.c */
+/* A new operation is one file and one row here; the object is defined in the file named. */
+#define OPERATIONS(ROW)                                                                                                \
+    ROW(convert_operation)       /* convert.c */                                                                       \
+    ROW(csv_search_operation)    /* search.c */                                                                        \
+    ROW(excel_search_operation)  /* search.c */                                                                        \
+    ROW(extract_file_operation)  /* extract_file.c */                                                                  \
+    ROW(map_operation)           /* map.c */                                                                           \
+    ROW(json_generate_operation) /* json_generate.c */
 
-const struct operation *const operations[] = {
-    &convert_operation,
-    &csv_search_operation,
-    &excel_search_operation,
-    &extract_file_operation,
-    &map_operation,
-    &json_generate_operation,
-    NULL,
-};
+#define DECLARE(object) extern const struct operation object;
+OPERATIONS(DECLARE)
+
+#define POINT_TO(object) &object,
+const struct operation *const operations[] = {OPERATIONS(POINT_TO) NULL};
 
 const struct operation *operation_find(const char *name)
 {

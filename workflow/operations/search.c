@@ -115,7 +115,6 @@ static const struct argument excel_arguments[] = SEARCH_ARGUMENTS("\"excel\"");
         .begin = search_begin, .row = search_row, .finish = search_finish, .fini = search_fini                         \
     }
 
-extern const struct operation csv_search_operation, excel_search_operation;
 const struct operation csv_search_operation = SEARCH_OPERATION("csv/search", "CSV operation failed: ", csv_arguments);
 const struct operation excel_search_operation =
     SEARCH_OPERATION("excel/search", "Excel operation failed: ", excel_arguments);
