@@ -16,7 +16,7 @@ struct search {
 static const struct sink_kind *find_format(const char *name)
 {
     if (strcasecmp(name, "excel") == 0)
-        return &xlsx_sink;
+        name = "xlsx";
     for (size_t i = 0; sink_kinds[i]; i++) {
         if (strcasecmp(sink_kinds[i]->name, name) == 0)
             return sink_kinds[i];
