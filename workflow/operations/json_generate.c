@@ -80,14 +80,16 @@ static enum err add_member(struct generate *self, const char *key, size_t len, u
     return json_object_setn_new_nocheck(self->members, key, len, json_integer(index)) == 0 ? ERR_OK : no_memory(why);
 }
 
-/* Without a mapping every offered column keeps its name. */
-static enum err name_members_plainly(struct generate *self, const struct columns *in, const bool *offered,
-                                     struct fault *why)
+/* Without a mapping the columns asked for, or all, keep their names. */
+static enum err name_members_plainly(struct generate *self, const struct columns *in, struct fault *why)
 {
+    size_t asked = arguments_count(self->given, "columns");
     enum err err = ERR_OK;
-    for (uint32_t i = 0; i < in->count && err == ERR_OK; i++) {
-        if (offered[i])
-            err = add_member(self, in->name[i].is.text, in->name[i].len, i, why);
+    for (uint32_t i = 0; i < in->count && asked == 0 && err == ERR_OK; i++)
+        err = add_member(self, in->name[i].is.text, in->name[i].len, i, why);
+    for (size_t i = 0; i < asked && err == ERR_OK; i++) {
+        const char *name = arguments_item(self->given, "columns", i);
+        err = add_member(self, name, strlen(name), (uint32_t)columns_find(in, name, strlen(name)), why);
     }
     return err;
 }
@@ -128,11 +130,12 @@ static enum err list_members(struct generate *self, struct fault *why)
     if (!self->member || !self->cell || !self->held)
         return no_memory(why);
     struct member *member = self->member;
+    const char *key;
+    size_t key_len;
     json_t *index;
-    json_object_keylen_foreach(self->members, member->key, member->key_len, index)
+    json_object_keylen_foreach(self->members, key, key_len, index)
     {
-        member->index = (uint32_t)json_integer_value(index);
-        member++;
+        *member++ = (struct member){.key = key, .key_len = key_len, .index = (uint32_t)json_integer_value(index)};
     }
     return ERR_OK;
 }
@@ -145,7 +148,7 @@ static enum err choose_members(struct generate *self, const struct columns *in, 
     enum err err = offered ? mark_columns(self, in, offered, why) : no_memory(why);
     if (err == ERR_OK)
         err = json_object_size(mapping) > 0 ? name_members(self, in, offered, mapping, why)
-                                            : name_members_plainly(self, in, offered, why);
+                                            : name_members_plainly(self, in, why);
     free(offered);
     return err == ERR_OK ? list_members(self, why) : err;
 }
