@@ -63,8 +63,7 @@ static enum err search_begin(void *state, struct step *step, const struct column
     enum err err = conditions_bind(self->conditions, in, why);
     if (err != ERR_OK)
         return err;
-    struct layout look = *step_look(step);
-    return step_begin_table(step, self->format->name, in, &look, why);
+    return step_begin_table(step, self->format->name, in, step_look(step), why);
 }
 
 static enum err search_row(void *state, struct step *step, const struct row *in, struct fault *why)
@@ -93,28 +92,53 @@ static void search_fini(void *state)
     conditions_destroy(&self->conditions);
 }
 
-#define SEARCH_ARGUMENTS(standard_format)                                                                              \
-    {                                                                                                                  \
-        {"conditions", NULL, ARGUMENT_LIST, "[]", "conditions, each {column, operator, value}; at least one"},         \
-            {"logic", NULL, ARGUMENT_TEXT, "\"AND\"", "AND: every condition must match; OR: one is enough"},           \
-            {"match_all", NULL, ARGUMENT_TRUTH, NULL, "another way to say logic: true is AND, false is OR"},           \
-            {"output_format", NULL, ARGUMENT_TEXT, standard_format, "xlsx (or excel), csv, json"},                     \
-        {                                                                                                              \
-            .name = NULL                                                                                               \
-        }                                                                                                              \
-    }
+/* clang-format off */
+#define COMMON_ARGUMENTS \
+    {"conditions", NULL, ARGUMENT_LIST, "[]", "conditions, each {column, operator, value}; at least one"}, \
+    {"logic", NULL, ARGUMENT_TEXT, "\"AND\"", "AND: every condition must match; OR: one is enough"}, \
+    {"match_all", NULL, ARGUMENT_TRUTH, NULL, "another way to say logic: true is AND, false is OR"}
+/* clang-format on */
 
-static const struct argument csv_arguments[] = SEARCH_ARGUMENTS("\"csv\"");
-static const struct argument excel_arguments[] = SEARCH_ARGUMENTS("\"excel\"");
+static const struct argument csv_arguments[] = {
+    COMMON_ARGUMENTS,
+    {"output_format", NULL, ARGUMENT_TEXT, "\"csv\"", "xlsx (or excel), csv, json"},
+    {.name = NULL},
+};
 
-#define SEARCH_OPERATION(operation_name, prefix, argument_table)                                                       \
-    {                                                                                                                  \
-        .name = operation_name, .suffix = "search", .error_prefix = prefix,                                            \
-        .help = "Keeps the rows that meet the conditions.", .makes = MAKES_ROWS, .look = {.styled_header = true},      \
-        .arguments = argument_table, .state_size = sizeof(struct search), .check = search_check,                       \
-        .begin = search_begin, .row = search_row, .finish = search_finish, .fini = search_fini                         \
-    }
+static const struct argument excel_arguments[] = {
+    COMMON_ARGUMENTS,
+    {"output_format", NULL, ARGUMENT_TEXT, "\"excel\"", "xlsx (or excel), csv, json"},
+    {.name = NULL},
+};
 
-const struct operation csv_search_operation = SEARCH_OPERATION("csv/search", "CSV operation failed: ", csv_arguments);
-const struct operation excel_search_operation =
-    SEARCH_OPERATION("excel/search", "Excel operation failed: ", excel_arguments);
+const struct operation csv_search_operation = {
+    .name = "csv/search",
+    .suffix = "search",
+    .error_prefix = "CSV operation failed: ",
+    .help = "Keeps the rows that meet the conditions.",
+    .makes = MAKES_ROWS,
+    .look = {.styled_header = true},
+    .arguments = csv_arguments,
+    .state_size = sizeof(struct search),
+    .check = search_check,
+    .begin = search_begin,
+    .row = search_row,
+    .finish = search_finish,
+    .fini = search_fini,
+};
+
+const struct operation excel_search_operation = {
+    .name = "excel/search",
+    .suffix = "search",
+    .error_prefix = "Excel operation failed: ",
+    .help = "Keeps the rows that meet the conditions.",
+    .makes = MAKES_ROWS,
+    .look = {.styled_header = true},
+    .arguments = excel_arguments,
+    .state_size = sizeof(struct search),
+    .check = search_check,
+    .begin = search_begin,
+    .row = search_row,
+    .finish = search_finish,
+    .fini = search_fini,
+};

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ROWS_PER_LOOK        64  /* rows between two looks at the clock */
-#define PROGRESS_INTERVAL_MS 250 /* shortest time between two reports */
+#define PROGRESS_INTERVAL_MS 250 /* between two reports, when the plan does not say */
 #define OUTPUT_LIMIT_KEY     "workflow.output_bytes_max_mb"
 
 /* One way the table goes: to the visible file, or to the next step. Both NULL when nobody wants it. */
@@ -170,7 +170,8 @@ static void look_at_clock(struct step *step)
     if (!step->plan->progress || step->rows_of_pass % ROWS_PER_LOOK != 0)
         return;
     int64_t now_ms = clock_monotonic_ms();
-    if (now_ms - step->reported_ms < PROGRESS_INTERVAL_MS)
+    uint32_t interval_ms = step->plan->progress_interval_ms ? step->plan->progress_interval_ms : PROGRESS_INTERVAL_MS;
+    if (now_ms - step->reported_ms < interval_ms)
         return;
     step->reported_ms = now_ms;
     report(step);
@@ -251,14 +252,14 @@ static enum err run(struct step *step, struct fault *why)
     return err == ERR_OK ? finish(step, why) : err;
 }
 
-/* The operation's state goes first: it may borrow from everything else. */
+/* The sinks go first: they may borrow column names from the operation's state, which may borrow from the rest. */
 static void step_fini(struct step *step)
 {
+    way_fini(&step->visible);
+    way_fini(&step->spool);
     if (step->state && step->operation->fini)
         step->operation->fini(step->state);
     free(step->state);
-    way_fini(&step->visible);
-    way_fini(&step->spool);
     for (size_t i = 0; step->side && i < step->plan->side_count; i++)
         source_destroy(&step->side[i]);
     free(step->side);
@@ -267,12 +268,10 @@ static void step_fini(struct step *step)
     json_decref(step->result);
 }
 
-enum err step_run(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
+enum err step_run_operation(const struct operation *operation, const struct step_plan *plan, struct step_outcome *out,
+                            struct fault *why)
 {
     *out = (struct step_outcome){.result = NULL};
-    const struct operation *operation = operation_find(plan->operation);
-    if (!operation)
-        return fault_set(why, ERR_INVALID, "No handler found for operation: %s", plan->operation);
     struct step step = {.plan = plan, .operation = operation};
     enum err err = run(&step, why);
     if (err == ERR_OK)
@@ -287,4 +286,13 @@ enum err step_run(const struct step_plan *plan, struct step_outcome *out, struct
         fault_prefix(why, "%s", operation->error_prefix);
     step_fini(&step);
     return err;
+}
+
+enum err step_run(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
+{
+    const struct operation *operation = operation_find(plan->operation);
+    if (operation)
+        return step_run_operation(operation, plan, out, why);
+    *out = (struct step_outcome){.result = NULL};
+    return fault_set(why, ERR_INVALID, "No handler found for operation: %s", plan->operation);
 }

@@ -55,7 +55,8 @@ struct step_plan {
     size_t side_count;
     /* File name to print inside the file for an extension (".xlsx"): chosen by the worker so that it is not taken. */
     const char *(*output_name)(void *context, const char *suffix);
-    /* Called at most every 250 ms: true share of the input consumed, 0..99; never decreasing. */
+    uint32_t progress_interval_ms; /* 0 = 250 */
+    /* Called at most once an interval: true share of the input consumed, 0..99; never decreasing. May be NULL. */
     void (*progress)(void *context, int percent, uint64_t rows, const char *message);
     void *context;
 };
@@ -71,5 +72,9 @@ struct step_outcome {
 /* Runs one step to its end. The fault's text has the operation's prefix. Unknown operation:
  * ERR_INVALID "No handler found for operation: X" without prefix. */
 enum err step_run(const struct step_plan *plan, struct step_outcome *out, struct fault *why) MUST_CHECK;
+
+/* The same with an operation that need not be in the registry. */
+enum err step_run_operation(const struct operation *operation, const struct step_plan *plan, struct step_outcome *out,
+                            struct fault *why) MUST_CHECK;
 
 #endif
