@@ -110,7 +110,7 @@ enum err encoding_open(struct encoding_reader *self, int fd, struct fault *why)
         size_t len;
         enum encoding encoding;
     } marks[] = {
-        {"\xEF\xBB\xBF", 3, ENCODING_UTF8},
+        {"\xEF\xBB\xBF", 3, ENCODING_ASCII_SO_FAR}, /* what follows may still be anything */
         {"\xFF\xFE", 2, ENCODING_UTF16LE},
         {"\xFE\xFF", 2, ENCODING_UTF16BE},
     };

@@ -103,4 +103,44 @@ static inline char *table_show(const struct source_kind *kind, int fd, const str
     return buf_steal(&out, &len);
 }
 
+static const struct layout table_look = {.sheet_name = NULL};
+
+/* Writes a header and rows with a sink and gives back the file. */
+static inline int table_written_file(const struct sink_kind *kind, const struct cell *names, const struct cell *cells,
+                                     uint32_t columns, uint32_t rows)
+{
+    struct fault why;
+    struct output *output;
+    struct sink *sink;
+    struct columns header = {.count = columns, .name = names};
+    int fd = table_file("", 0);
+    assert_int_equal(output_new(&output, fd, 64u << 20, "some.key", &why), ERR_OK);
+    assert_int_equal(kind->begin(&sink, output, &header, &table_look, &why), ERR_OK);
+    for (uint32_t i = 0; i < rows; i++) {
+        struct row row = {.number = i + 1, .count = columns, .cell = cells + (size_t)i * columns};
+        assert_int_equal(sink_row(sink, &row, &why), ERR_OK);
+    }
+    assert_int_equal(sink_finish(sink, &why), ERR_OK);
+    assert_int_equal(output_flush(output, &why), ERR_OK);
+    sink_destroy(&sink);
+    output_destroy(&output);
+    return fd;
+}
+
+/* The same as a string, which is the caller's. */
+static inline char *table_written(const struct sink_kind *kind, const struct cell *names, const struct cell *cells,
+                                  uint32_t columns, uint32_t rows)
+{
+    int fd = table_written_file(kind, names, cells, columns, rows);
+    size_t len;
+    char *bytes = table_bytes(fd, &len);
+    close(fd);
+    return bytes;
+}
+
+static inline struct cell table_cell(const char *text)
+{
+    return cell_text(text, strlen(text));
+}
+
 #endif

@@ -1,0 +1,148 @@
+#include "table_text.h"
+
+static const struct cell names[] = {{.kind = CELL_TEXT, .len = 1, .is.text = "a"},
+                                    {.kind = CELL_TEXT, .len = 2, .is.text = "\xC3\xA9"}};
+
+static void check_cells(const struct cell *cells, uint32_t rows, const char *expected)
+{
+    int fd = table_written_file(&spool_sink, names, cells, 2, rows);
+    for (uint32_t block = 0; block < 60; block++) {
+        char *got = table_show(&spool_source, fd, &(struct read_options){.block_bytes = block});
+        assert_string_equal(got, expected);
+        free(got);
+    }
+    close(fd);
+}
+
+static void cells_come_back_as_a_reader_would_have_read_them(void **state)
+{
+    (void)state;
+    struct cell cells[] = {table_cell("x"),
+                           cell_empty(),
+                           {.kind = CELL_INTEGER, .is.integer = -12},
+                           {.kind = CELL_REAL, .is.real = 2.0},
+                           {.kind = CELL_REAL, .is.real = 0.1},
+                           {.kind = CELL_REAL, .is.real = 1e20},
+                           {.kind = CELL_TRUTH, .is.truth = true},
+                           {.kind = CELL_TRUTH, .is.truth = false},
+                           {.kind = CELL_ERROR, .len = 4, .is.text = "#N/A"},
+                           table_cell("a text of more than sixty-three bytes, so that its length takes two bytes")};
+    check_cells(cells, 5,
+                "a|\xC3\xA9\nx|\n-12|2\n0.1|100000000000000000000\nTrue|False\n"
+                "#|a text of more than sixty-three bytes, so that its length takes two bytes\n");
+}
+
+static void an_error_cell_keeps_its_name(void **state)
+{
+    (void)state;
+    struct cell cells[] = {{.kind = CELL_ERROR, .len = 4, .is.text = "#N/A"}, table_cell("x")};
+    int fd = table_written_file(&spool_sink, names, cells, 2, 1);
+    struct source *source;
+    struct row row;
+    struct fault why;
+    assert_int_equal(spool_source.open(&source, fd, NULL, &why), ERR_OK);
+    assert_int_equal(source_next(source, &row, &why), ERR_OK);
+    assert_int_equal(row.cell[0].kind, CELL_ERROR);
+    assert_int_equal(row.cell[0].len, 4);
+    assert_memory_equal(row.cell[0].is.text, "#N/A", 4);
+    assert_int_equal(source_next(source, &row, &why), ERR_END);
+    assert_int_equal(source_next(source, &row, &why), ERR_END);
+    source_destroy(&source);
+    close(fd);
+}
+
+static void only_empty_rows_at_the_end_are_dropped(void **state)
+{
+    (void)state;
+    struct cell empty = cell_empty(), x = table_cell("x");
+    struct cell cells[] = {empty, empty, x, empty, empty, empty, empty, empty, empty, x, empty, empty, empty, empty};
+    check_cells(cells, 7, "a|\xC3\xA9\n|\nx|\n|\n|\n|x\n");
+    check_cells(cells, 1, "a|\xC3\xA9\n");
+    check_cells(cells, 0, "a|\xC3\xA9\n");
+}
+
+static void a_table_without_columns_is_possible(void **state)
+{
+    (void)state;
+    int fd = table_written_file(&spool_sink, names, names, 0, 3);
+    char *got = table_show(&spool_source, fd, NULL);
+    assert_string_equal(got, "\n");
+    free(got);
+    close(fd);
+}
+
+static void long_rows_come_back(void **state)
+{
+    (void)state;
+    size_t len = 3u << 20;
+    char *text = malloc(len);
+    table_must(text != NULL);
+    memset(text, 'x', len);
+    struct cell cells[] = {cell_text(text, len), cell_text(text, len - 1), table_cell("1"), table_cell("2")};
+    int fd = table_written_file(&spool_sink, names, cells, 2, 2);
+    struct source *source;
+    struct row row;
+    struct fault why;
+    assert_int_equal(spool_source.open(&source, fd, NULL, &why), ERR_OK);
+    assert_int_equal(source_next(source, &row, &why), ERR_OK);
+    assert_int_equal(row.cell[0].len, len);
+    assert_memory_equal(row.cell[1].is.text, text, len - 1);
+    assert_int_equal(source_next(source, &row, &why), ERR_OK);
+    assert_int_equal(source_next(source, &row, &why), ERR_END);
+    source_destroy(&source);
+    close(fd);
+    free(text);
+}
+
+/* Reads a changed spool to its end: any error is right, but it must be one, and it must be the format's. */
+static void must_be_refused(const char *bytes, size_t len)
+{
+    int fd = table_file(bytes, len);
+    struct source *source;
+    struct row row;
+    struct fault why;
+    enum err err = spool_source.open(&source, fd, NULL, &why);
+    while (err == ERR_OK)
+        err = source_next(source, &row, &why);
+    assert_int_equal(err, ERR_PROTOCOL);
+    assert_memory_equal(why.text, "Failed to read the table of the step before: it is damaged", 58);
+    source_destroy(&source);
+    close(fd);
+}
+
+static void every_truncation_and_every_changed_byte_is_found(void **state)
+{
+    (void)state;
+    struct cell cells[] = {table_cell("one"), table_cell("two"), cell_empty(), table_cell("three")};
+    int fd = table_written_file(&spool_sink, names, cells, 2, 2);
+    size_t len;
+    char *bytes = table_bytes(fd, &len);
+    close(fd);
+    for (size_t cut = 0; cut < len; cut++)
+        must_be_refused(bytes, cut);
+    for (size_t at = 0; at < len; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            bytes[at] = (char)(bytes[at] ^ (1 << bit));
+            must_be_refused(bytes, len);
+            bytes[at] = (char)(bytes[at] ^ (1 << bit));
+        }
+    char *more = calloc(len + 1, 1);
+    table_must(more != NULL);
+    memcpy(more, bytes, len);
+    must_be_refused(more, len + 1);
+    free(more);
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cells_come_back_as_a_reader_would_have_read_them),
+        cmocka_unit_test(an_error_cell_keeps_its_name),
+        cmocka_unit_test(only_empty_rows_at_the_end_are_dropped),
+        cmocka_unit_test(a_table_without_columns_is_possible),
+        cmocka_unit_test(long_rows_come_back),
+        cmocka_unit_test(every_truncation_and_every_changed_byte_is_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

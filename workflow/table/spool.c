@@ -1,0 +1,503 @@
+/* The spool: a table on its way from one step to the next, in our own format. Integers are little-endian.
+ *
+ *     "SWSPOOL1"                           magic and version
+ *     u32 columns
+ *     record                               the column names
+ *     record ...                           the rows
+ *     u32 0xFFFFFFFF                       no more rows
+ *     u64 rows, u32 crc                    trailer; crc (zlib's crc32) is that of every byte before it
+ *
+ *     record = u32 bytes, then `columns` cells in so many bytes
+ *     cell   = varint (7 bits a byte, lowest first) of length x 2 + (1 if it is an error cell), then the text
+ *
+ * It holds what a reader would have read back from the step's visible file: numbers and truth values as text, and no
+ * all-empty rows at the end (they wait in `empty_rows` until another row follows). A damaged or unfinished spool is
+ * ERR_PROTOCOL: at open when the trailer is missing, at the end when the checksum differs. */
+#include "table/header.h"
+#include "table/number_text.h"
+#include "table/sink.h"
+#include "table/source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define MAGIC            "SWSPOOL1"
+#define MAGIC_BYTES      8
+#define COUNT_BYTES      4 /* of columns, of a record's length, of the end mark */
+#define END_MARK         0xFFFFFFFFu
+#define TRAILER_BYTES    16 /* end mark, rows, crc */
+#define CRC_BYTES        4
+#define RECORD_BYTES_MAX (256u << 20)
+#define VARINT_BYTES_MAX 5
+#define BLOCK_BYTES      (256u << 10)
+
+static void put_u32(unsigned char *to, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        to[i] = (unsigned char)(value >> 8 * i);
+}
+
+static uint32_t get_u32(const unsigned char *from)
+{
+    return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+}
+
+static void put_u64(unsigned char *to, uint64_t value)
+{
+    put_u32(to, (uint32_t)value);
+    put_u32(to + 4, (uint32_t)(value >> 32));
+}
+
+static uint64_t get_u64(const unsigned char *from)
+{
+    return get_u32(from) | (uint64_t)get_u32(from + 4) << 32;
+}
+
+static unsigned char *put_varint(unsigned char *to, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *to++ = (unsigned char)(value | 0x80);
+    *to++ = (unsigned char)value;
+    return to;
+}
+
+struct spool_sink {
+    struct sink base;
+    struct output *to;
+    uint32_t columns;
+    uint64_t rows;       /* written */
+    uint64_t empty_rows; /* waiting for a row that is not */
+    uint32_t crc;
+    unsigned char *record;
+    size_t room;
+};
+
+static enum err write_bytes(struct spool_sink *self, const unsigned char *bytes, size_t len, struct fault *why)
+{
+    self->crc = (uint32_t)crc32_z(self->crc, bytes, len);
+    enum err err = output_write(self->to, bytes, len, why);
+    if (err != ERR_OK)
+        fault_prefix(why, "%s", spool_sink.write_prefix);
+    return err;
+}
+
+static enum err make_room(struct spool_sink *self, size_t need, struct fault *why)
+{
+    if (need <= self->room)
+        return ERR_OK;
+    if (need > RECORD_BYTES_MAX)
+        return fault_set(why, ERR_TOO_LARGE, "%sa row of more than %u bytes", spool_sink.write_prefix,
+                         RECORD_BYTES_MAX);
+    size_t room = self->room ? self->room : 4096;
+    while (room < need)
+        room *= 2;
+    unsigned char *record = realloc(self->record, room);
+    if (!record)
+        return fault_set(why, ERR_MEMORY, "%sno memory for a row", spool_sink.write_prefix);
+    self->record = record;
+    self->room = room;
+    return ERR_OK;
+}
+
+/* What the cell would read back as. */
+static const char *read_back(const struct cell *cell, char space[NUMBER_DIGITS_MAX], size_t *len)
+{
+    char number[CELL_NUMBER_MAX];
+    if (cell->kind == CELL_ERROR) {
+        *len = cell->len;
+        return cell->is.text;
+    }
+    if (cell->kind != CELL_REAL)
+        return cell_as_text(cell, space, len);
+    size_t digits = number_repr(cell->is.real, number);
+    if (!number_from_sheet(number, digits, space, len))
+        *len = 0;
+    return space;
+}
+
+static enum err write_record(struct spool_sink *self, const struct cell *cells, struct fault *why)
+{
+    size_t used = COUNT_BYTES;
+    enum err err = make_room(self, used, why);
+    for (uint32_t i = 0; err == ERR_OK && i < self->columns; i++) {
+        char space[NUMBER_DIGITS_MAX];
+        size_t len;
+        const char *text = read_back(&cells[i], space, &len);
+        err = make_room(self, used + VARINT_BYTES_MAX + len, why);
+        if (err != ERR_OK)
+            break;
+        unsigned char *to = put_varint(self->record + used, (uint64_t)len << 1 | (cells[i].kind == CELL_ERROR));
+        memcpy(to, text, len);
+        used = (size_t)(to - self->record) + len;
+    }
+    if (err != ERR_OK)
+        return err;
+    put_u32(self->record, (uint32_t)(used - COUNT_BYTES));
+    return write_bytes(self, self->record, used, why);
+}
+
+/* Every cell of an empty row is the byte 0. */
+static enum err write_empty_rows(struct spool_sink *self, struct fault *why)
+{
+    size_t len = COUNT_BYTES + (size_t)self->columns;
+    enum err err = make_room(self, len, why);
+    if (err != ERR_OK)
+        return err;
+    memset(self->record, 0, len);
+    put_u32(self->record, self->columns);
+    for (; err == ERR_OK && self->empty_rows > 0; self->empty_rows--) {
+        err = write_bytes(self, self->record, len, why);
+        self->rows++;
+    }
+    return err;
+}
+
+static void spool_sink_destroy(struct sink *base)
+{
+    struct spool_sink *self = (struct spool_sink *)base;
+    free(self->record);
+    free(self);
+}
+
+static enum err spool_begin(struct sink **out, struct output *to, const struct columns *columns,
+                            const struct layout *look, struct fault *why)
+{
+    (void)look;
+    *out = NULL;
+    struct spool_sink *self = calloc(1, sizeof *self);
+    if (!self)
+        return fault_set(why, ERR_MEMORY, "%sno memory", spool_sink.write_prefix);
+    self->base.kind = &spool_sink;
+    self->to = to;
+    self->columns = columns->count;
+    unsigned char head[MAGIC_BYTES + COUNT_BYTES];
+    memcpy(head, MAGIC, MAGIC_BYTES);
+    put_u32(head + MAGIC_BYTES, columns->count);
+    enum err err = write_bytes(self, head, sizeof head, why);
+    if (err == ERR_OK)
+        err = write_record(self, columns->name, why);
+    if (err == ERR_OK)
+        *out = &self->base;
+    else
+        spool_sink_destroy(&self->base);
+    return err;
+}
+
+static bool is_empty(const struct row *row)
+{
+    for (uint32_t i = 0; i < row->count; i++)
+        if (row->cell[i].kind != CELL_EMPTY)
+            return false;
+    return true;
+}
+
+static enum err spool_row(struct sink *base, const struct row *row, struct fault *why)
+{
+    struct spool_sink *self = (struct spool_sink *)base;
+    if (is_empty(row)) {
+        self->empty_rows++;
+        return ERR_OK;
+    }
+    enum err err = self->empty_rows > 0 ? write_empty_rows(self, why) : ERR_OK;
+    if (err == ERR_OK)
+        err = write_record(self, row->cell, why);
+    self->rows += err == ERR_OK;
+    return err;
+}
+
+static enum err spool_finish(struct sink *base, struct fault *why)
+{
+    struct spool_sink *self = (struct spool_sink *)base;
+    unsigned char trailer[TRAILER_BYTES];
+    put_u32(trailer, END_MARK);
+    put_u64(trailer + COUNT_BYTES, self->rows);
+    enum err err = write_bytes(self, trailer, TRAILER_BYTES - CRC_BYTES, why);
+    put_u32(trailer, self->crc);
+    return err == ERR_OK ? write_bytes(self, trailer, CRC_BYTES, why) : err;
+}
+
+const struct sink_kind spool_sink = {
+    .name = "spool",
+    .suffix = ".spool",
+    .content_type = "application/octet-stream",
+    .write_prefix = "Failed to write the table for the next step: ",
+    .begin = spool_begin,
+    .row = spool_row,
+    .finish = spool_finish,
+    .destroy = spool_sink_destroy,
+};
+
+struct spool_source {
+    struct source base;
+    struct header header;
+    struct cell *cells;
+    int fd;
+    uint64_t size;
+    uint64_t rows; /* what the trailer promises */
+    uint32_t crc_promised;
+
+    uint64_t offset; /* in the file, of the end of the block */
+    uint64_t row;    /* number of the row read last */
+    uint32_t crc;    /* of the bytes taken from the block so far */
+    bool ended;      /* the trailer has been reached and is right */
+    uint32_t columns;
+    unsigned char *block;
+    size_t room;
+    size_t at;
+    size_t end;
+};
+
+static enum err damaged(const char *what, struct fault *why)
+{
+    return fault_set(why, ERR_PROTOCOL, "%sit is damaged (%s)", spool_source.read_prefix, what);
+}
+
+static enum err read_at(const struct spool_source *self, void *into, size_t len, uint64_t offset, size_t *got,
+                        struct fault *why)
+{
+    *got = 0;
+    while (*got < len) {
+        ssize_t part = pread(self->fd, (char *)into + *got, len - *got, (off_t)(offset + *got));
+        if (part < 0 && errno == EINTR)
+            continue;
+        if (part < 0)
+            return fault_errno(why, "%scannot read", spool_source.read_prefix);
+        if (part == 0)
+            break;
+        *got += (size_t)part;
+    }
+    return ERR_OK;
+}
+
+/* Lets `need` bytes stand at block[at]; a file that ends before is damaged. */
+static enum err want(struct spool_source *self, size_t need, struct fault *why)
+{
+    size_t rest = self->end - self->at;
+    if (rest >= need)
+        return ERR_OK;
+    if (need > rest + (self->size > self->offset ? self->size - self->offset : 0))
+        return damaged("it ends too early", why);
+    memmove(self->block, self->block + self->at, rest);
+    self->at = 0;
+    self->end = rest;
+    if (need > self->room) {
+        unsigned char *block = realloc(self->block, need);
+        if (!block)
+            return fault_set(why, ERR_MEMORY, "%sno memory for a row", spool_source.read_prefix);
+        self->block = block;
+        self->room = need;
+    }
+    size_t got;
+    enum err err = read_at(self, self->block + rest, self->room - rest, self->offset, &got, why);
+    self->offset += got;
+    self->end += got;
+    if (err == ERR_OK && self->end < need)
+        err = damaged("it ends too early", why);
+    return err;
+}
+
+static const unsigned char *take(struct spool_source *self, size_t len)
+{
+    const unsigned char *bytes = self->block + self->at;
+    self->crc = (uint32_t)crc32_z(self->crc, bytes, len);
+    self->at += len;
+    return bytes;
+}
+
+static const unsigned char *get_varint(const unsigned char *at, const unsigned char *end, uint64_t *out)
+{
+    *out = 0;
+    for (int i = 0; i < VARINT_BYTES_MAX && at < end; i++) {
+        unsigned char byte = *at++;
+        *out |= (uint64_t)(byte & 0x7F) << 7 * i;
+        if (byte < 0x80)
+            return at;
+    }
+    return NULL;
+}
+
+static bool parse_cells(struct spool_source *self, const unsigned char *at, size_t len)
+{
+    const unsigned char *end = at + len;
+    for (uint32_t i = 0; i < self->columns; i++) {
+        uint64_t tag;
+        at = get_varint(at, end, &tag);
+        if (!at || tag >> 1 > (uint64_t)(end - at))
+            return false;
+        struct cell *cell = &self->cells[i];
+        *cell = cell_text((const char *)at, tag >> 1);
+        if (tag & 1)
+            cell->kind = CELL_ERROR;
+        at += cell->len;
+    }
+    return at == end;
+}
+
+/* The record whose length has been looked at, but not taken. */
+static enum err read_record(struct spool_source *self, uint32_t len, struct fault *why)
+{
+    if (len > RECORD_BYTES_MAX)
+        return damaged("a row is too long", why);
+    enum err err = want(self, COUNT_BYTES + (size_t)len, why);
+    if (err != ERR_OK)
+        return err;
+    const unsigned char *bytes = take(self, COUNT_BYTES + (size_t)len) + COUNT_BYTES;
+    return parse_cells(self, bytes, len) ? ERR_OK : damaged("a row is wrong", why);
+}
+
+static enum err read_length(struct spool_source *self, uint32_t *len, struct fault *why)
+{
+    enum err err = want(self, COUNT_BYTES, why);
+    if (err == ERR_OK)
+        *len = get_u32(self->block + self->at);
+    return err;
+}
+
+static enum err check_end(struct spool_source *self, struct fault *why)
+{
+    enum err err = want(self, TRAILER_BYTES, why);
+    if (err != ERR_OK)
+        return err;
+    take(self, TRAILER_BYTES - CRC_BYTES);
+    uint64_t behind = self->offset - (self->end - self->at) + CRC_BYTES;
+    if (self->row != self->rows || self->crc != self->crc_promised || behind != self->size)
+        return damaged("its checksum is wrong", why);
+    self->ended = true;
+    return ERR_END;
+}
+
+static enum err spool_next(struct source *base, struct row *row, struct fault *why)
+{
+    struct spool_source *self = (struct spool_source *)base;
+    uint32_t len;
+    enum err err = self->ended ? ERR_END : read_length(self, &len, why);
+    if (err != ERR_OK)
+        return err;
+    if (len == END_MARK)
+        return check_end(self, why);
+    err = read_record(self, len, why);
+    if (err == ERR_OK && self->row == self->rows)
+        err = damaged("it has too many rows", why);
+    if (err == ERR_OK)
+        *row = (struct row){.number = ++self->row, .count = self->columns, .cell = self->cells};
+    return err;
+}
+
+/* Reads up to the first row; the names stay in the cells until then. */
+static enum err read_head(struct spool_source *self, struct fault *why)
+{
+    self->offset = 0;
+    self->row = 0;
+    self->ended = false;
+    self->at = self->end = 0;
+    self->crc = 0;
+    enum err err = want(self, MAGIC_BYTES + COUNT_BYTES, why);
+    if (err != ERR_OK)
+        return err;
+    const unsigned char *head = take(self, MAGIC_BYTES + COUNT_BYTES);
+    if (memcmp(head, MAGIC, MAGIC_BYTES) != 0)
+        return damaged("it begins wrong", why);
+    uint32_t columns = get_u32(head + MAGIC_BYTES);
+    if (columns > SOURCE_COLUMNS_MAX || (self->cells && columns != self->columns))
+        return damaged("its number of columns is wrong", why);
+    self->columns = columns;
+    if (!self->cells)
+        self->cells = calloc((size_t)columns + 1, sizeof *self->cells);
+    if (!self->cells)
+        return fault_set(why, ERR_MEMORY, "%sno memory for %u columns", spool_source.read_prefix, columns);
+    uint32_t len;
+    err = read_length(self, &len, why);
+    return err == ERR_OK ? read_record(self, len, why) : err;
+}
+
+static enum err spool_rewind(struct source *base, struct fault *why)
+{
+    return read_head((struct spool_source *)base, why);
+}
+
+static enum err read_trailer(struct spool_source *self, struct fault *why)
+{
+    unsigned char trailer[TRAILER_BYTES];
+    struct stat info;
+    if (fstat(self->fd, &info) != 0)
+        return fault_errno(why, "%scannot read", spool_source.read_prefix);
+    self->size = (uint64_t)info.st_size;
+    if (self->size < MAGIC_BYTES + COUNT_BYTES + COUNT_BYTES + TRAILER_BYTES)
+        return damaged("it ends too early", why);
+    size_t got;
+    enum err err = read_at(self, trailer, sizeof trailer, self->size - sizeof trailer, &got, why);
+    if (err != ERR_OK)
+        return err;
+    if (got != sizeof trailer || get_u32(trailer) != END_MARK)
+        return damaged("its end is missing", why);
+    self->rows = get_u64(trailer + COUNT_BYTES);
+    self->crc_promised = get_u32(trailer + TRAILER_BYTES - CRC_BYTES);
+    return ERR_OK;
+}
+
+static void spool_consumed(const struct source *base, uint64_t *done, uint64_t *total)
+{
+    const struct spool_source *self = (const struct spool_source *)base;
+    *total = self->size;
+    *done = self->offset - (self->end - self->at);
+    if (*done > *total)
+        *done = *total;
+}
+
+static void spool_destroy(struct source *base)
+{
+    struct spool_source *self = (struct spool_source *)base;
+    header_fini(&self->header);
+    free(self->cells);
+    free(self->block);
+    free(self);
+}
+
+static enum err start(struct spool_source *self, const struct read_options *how, struct fault *why)
+{
+    enum err err = read_trailer(self, why);
+    if (err != ERR_OK)
+        return err;
+    self->room = how && how->block_bytes ? how->block_bytes : BLOCK_BYTES;
+    self->block = malloc(self->room);
+    if (!self->block)
+        return fault_set(why, ERR_MEMORY, "%sno memory for a block", spool_source.read_prefix);
+    err = read_head(self, why);
+    if (err != ERR_OK)
+        return err;
+    err = header_make(&self->header, self->cells, self->columns, why);
+    if (err != ERR_OK)
+        fault_prefix(why, "%s", spool_source.read_prefix);
+    self->base.columns = self->header.columns;
+    return err;
+}
+
+static enum err spool_open(struct source **out, int fd, const struct read_options *how, struct fault *why)
+{
+    *out = NULL;
+    struct spool_source *self = calloc(1, sizeof *self);
+    if (!self)
+        return fault_set(why, ERR_MEMORY, "%sno memory", spool_source.read_prefix);
+    self->base.kind = &spool_source;
+    self->fd = fd;
+    enum err err = start(self, how, why);
+    if (err == ERR_OK)
+        *out = &self->base;
+    else
+        spool_destroy(&self->base);
+    return err;
+}
+
+const struct source_kind spool_source = {
+    .name = "spool",
+    .suffixes = "",
+    .read_prefix = "Failed to read the table of the step before: ",
+    .open = spool_open,
+    .next = spool_next,
+    .rewind = spool_rewind,
+    .consumed = spool_consumed,
+    .destroy = spool_destroy,
+};
