@@ -2,6 +2,7 @@
 
 const struct sink_kind *const sink_kinds[] = {
     &csv_sink,
+    &xlsx_sink,
     &json_sink,
     NULL,
 };

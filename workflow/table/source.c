@@ -10,6 +10,7 @@
 
 const struct source_kind *const source_kinds[] = {
     &csv_source,
+    &xlsx_source,
     &json_source,
     NULL,
 };
@@ -23,7 +24,7 @@ struct magic {
 };
 
 static const struct magic magics[] = {
-    {"PK\3\4", 4, NULL, NULL},
+    {"PK\3\4", 4, &xlsx_source, NULL},
     {"SWSPOOL1", 8, &spool_source, NULL},
     {"PK\5\6", 4, NULL, "The file is an empty ZIP package, not a workbook"},
     {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", 8, NULL,
