@@ -8,17 +8,20 @@
  * from the last seq it delivered.
  *
  * Calls. A call is sent on an open link only, under a random request id. When the link is lost before its answer, the
- * call is sent again on the next link under the same id: the broker changes nothing twice. At its deadline a call that
- * was never handed to a connected socket is answered by the uplink itself with 503 ("not accepted, and never will be");
- * one that was sent is answered 504 with `sent` set: nobody knows whether it was accepted, a GET will tell. */
+ * call is sent again on the next link under the same id: the broker changes nothing twice. A call that was never handed
+ * to a connected socket within UPLINK_SEND_MS is answered by the uplink itself with 503 ("not accepted, and never will
+ * be"); one that was sent waits up to its own deadline and is then answered 504: nobody knows whether it was accepted,
+ * a GET tells. */
 #ifndef UPLINK_H
 #define UPLINK_H
 
 #include "settings.h"
 #include "wire/request_frame.h"
 
-#define UPLINK_CALLS_MAX           4096 /* calls without an answer; beyond: uplink_call() gives ERR_FULL, the caller says 503 */
-#define UPLINK_RETRY_AFTER_SECONDS 2 /* for `Retry-After` of a 503 */
+/* Calls without an answer; beyond: uplink_call() gives ERR_FULL and the caller says 503. */
+#define UPLINK_CALLS_MAX           4096
+#define UPLINK_SEND_MS             2000 /* a call that could not be sent for so long is answered 503 */
+#define UPLINK_RETRY_AFTER_SECONDS 2    /* for `Retry-After` of a 503 */
 
 struct uplink;
 struct uplink_call; /* one call, from uplink_call() to uplink_forget() */
@@ -52,9 +55,8 @@ struct uplink_request {
 /* Where feed batches go: the WebSocket loop. The functions run in the uplink's thread and must not block. */
 struct uplink_feed {
     void *ctx;
-    /* A new link is open: attach everything again. Everything of earlier links is void. */
-    void (*opened)(void *ctx, uint64_t link);
-    void (*lost)(void *ctx, uint64_t link);
+    /* A new link is open: attach everything again. Everything of earlier links is void. 0: the link was lost. */
+    void (*link)(void *ctx, uint64_t link);
     /* One batch as received, checked for order and term only. false: no room now. The uplink then keeps this batch,
      * reads no further one and acknowledges nothing beyond the last batch taken; it offers it again with the next beat
      * or when uplink_feed_drained() is called. The broker's window (wire.link_window) then closes this link by itself,

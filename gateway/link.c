@@ -1,0 +1,203 @@
+#include "link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#define ENDPOINT_MAX    512
+#define FRAME_BYTES_MAX (64u << 20)
+#define SEND_MESSAGES_MAX                                                                                              \
+    4096 /* on their way to the broker; then the mailbox waits and fills, and callers are told                         \
+          */
+#define RECONNECT_MS     50
+#define RECONNECT_MAX_MS 500
+
+struct link {
+    uint64_t id;
+    void *zmq; /* a context of its own: gone with the link, and its threads with it */
+    void *requests, *feed, *monitor;
+    zmq_msg_t answer, batch; /* what link_next_... lent out */
+    struct buf frame;
+};
+
+enum link_step link_take(struct link_place *self, const struct feed_batch *batch)
+{
+    bool beat = batch->count == 0;
+    if (self->state == LINK_OPENING) {
+        if (batch->number > 1 || (!beat && batch->number != 1))
+            return LINK_BROKEN;
+        *self = (struct link_place){LINK_OPEN, batch->term, batch->number};
+        return beat ? LINK_BEAT : LINK_NEXT;
+    }
+    if (batch->term != self->term || batch->number != self->number + !beat)
+        return LINK_BROKEN;
+    self->number = batch->number;
+    return beat ? LINK_BEAT : LINK_NEXT;
+}
+
+static enum err zmq_fault(struct fault *why, const char *what)
+{
+    return fault_set(why, ERR_UNAVAILABLE, "%s: %s", what, zmq_strerror(zmq_errno()));
+}
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+static bool set_common(void *socket)
+{
+    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+           set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+}
+
+static enum err connect_to(void *socket, const struct settings *settings, const char *setting, const char *name,
+                           struct fault *why)
+{
+    char endpoint[ENDPOINT_MAX];
+    enum err err = settings_endpoint(settings, setting, name, endpoint, sizeof endpoint);
+    if (err != ERR_OK)
+        return fault_set(why, err, "wire.%s: the endpoint is too long", name);
+    return zmq_connect(socket, endpoint) == 0 ? ERR_OK : zmq_fault(why, endpoint);
+}
+
+static enum err open_requests(struct link *self, const struct settings *settings, struct fault *why)
+{
+    char monitor[64];
+    snprintf(monitor, sizeof monitor, "inproc://monitor-%p", (void *)self);
+    self->requests = zmq_socket(self->zmq, ZMQ_DEALER);
+    self->monitor = zmq_socket(self->zmq, ZMQ_PAIR);
+    if (!self->requests || !self->monitor || !set_common(self->requests) ||
+        !set_int(self->requests, ZMQ_IMMEDIATE, 1) || !set_int(self->requests, ZMQ_SNDHWM, SEND_MESSAGES_MAX) ||
+        !set_int(self->monitor, ZMQ_LINGER, 0) ||
+        zmq_socket_monitor(self->requests, monitor, ZMQ_EVENT_DISCONNECTED) != 0 ||
+        zmq_connect(self->monitor, monitor) != 0)
+        return zmq_fault(why, "requests");
+    return connect_to(self->requests, settings, settings->wire.requests, "requests", why);
+}
+
+/* The receive limit is the window and its beats; what would not fit shows as a hole and costs this link alone. */
+static enum err open_feed(struct link *self, const struct settings *settings, struct fault *why)
+{
+    char topic[FEED_TOPIC_MAX];
+    size_t len = feed_topic(self->id, topic);
+    self->feed = zmq_socket(self->zmq, ZMQ_SUB);
+    if (!self->feed || !set_common(self->feed) ||
+        !set_int(self->feed, ZMQ_RCVHWM, (int)settings->wire.link_window + 1000) ||
+        zmq_setsockopt(self->feed, ZMQ_SUBSCRIBE, topic, len) != 0)
+        return zmq_fault(why, "feed");
+    return connect_to(self->feed, settings, settings->wire.feed, "feed", why);
+}
+
+enum err link_new(struct link **out, const struct settings *settings, struct fault *why)
+{
+    *out = NULL;
+    struct link *self = calloc(1, sizeof *self);
+    if (!self)
+        return fault_set(why, ERR_MEMORY, "link: no memory");
+    zmq_msg_init(&self->answer);
+    zmq_msg_init(&self->batch);
+    self->frame = BUF_INIT(FRAME_BYTES_MAX);
+    self->id = id_u64();
+    self->zmq = zmq_ctx_new();
+    enum err err = self->zmq ? open_requests(self, settings, why) : zmq_fault(why, "context");
+    if (err == ERR_OK)
+        err = open_feed(self, settings, why);
+    if (err == ERR_OK)
+        *out = self;
+    else
+        link_destroy(&self);
+    return err;
+}
+
+static void close_socket(void *socket)
+{
+    if (socket)
+        zmq_close(socket);
+}
+
+void link_destroy(struct link **self_p)
+{
+    struct link *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    zmq_msg_close(&self->answer);
+    zmq_msg_close(&self->batch);
+    close_socket(self->requests);
+    close_socket(self->monitor);
+    close_socket(self->feed);
+    if (self->zmq)
+        zmq_ctx_term(self->zmq);
+    buf_fini(&self->frame);
+    free(self);
+}
+
+uint64_t link_id(const struct link *self)
+{
+    return self->id;
+}
+
+/* What the monitor says is one kind of event in two frames: that it came is all there is to know. */
+static bool monitor_spoke(struct link *self)
+{
+    char frame[512];
+    bool spoke = false;
+    while (zmq_recv(self->monitor, frame, sizeof frame, ZMQ_DONTWAIT) >= 0)
+        spoke = true;
+    return spoke;
+}
+
+void link_wait(struct link *self, const struct link_ready *want, int letters_fd, int timeout_ms, struct link_ready *out)
+{
+    zmq_pollitem_t items[] = {
+        {.socket = self->monitor, .events = ZMQ_POLLIN},
+        {.socket = self->requests,
+         .events = (short)((want->requests ? ZMQ_POLLIN : 0) | (want->room ? ZMQ_POLLOUT : 0))},
+        {.socket = self->feed, .events = want->feed ? ZMQ_POLLIN : 0},
+        {.fd = letters_fd, .events = want->letters ? ZMQ_POLLIN : 0},
+    };
+    int found = zmq_poll(items, sizeof items / sizeof *items, timeout_ms);
+    *out = (struct link_ready){0};
+    if (found <= 0)
+        return;
+    out->lost = (items[0].revents & ZMQ_POLLIN) && monitor_spoke(self);
+    out->requests = items[1].revents & ZMQ_POLLIN;
+    out->room = items[1].revents & ZMQ_POLLOUT;
+    out->feed = items[2].revents & ZMQ_POLLIN;
+    out->letters = items[3].revents & ZMQ_POLLIN;
+}
+
+enum err link_send(struct link *self, const struct request_frame *frame)
+{
+    buf_clear(&self->frame);
+    enum err err = request_frame_write(frame, &self->frame);
+    if (err != ERR_OK)
+        return err;
+    if (zmq_send(self->requests, self->frame.data, self->frame.len, ZMQ_DONTWAIT) >= 0)
+        return ERR_OK;
+    return zmq_errno() == EAGAIN ? ERR_FULL : ERR_IO;
+}
+
+/* The last frame of the next message; frames before it (a topic) are checked by their socket's subscription. */
+static enum err next_message(void *socket, zmq_msg_t *into, struct bytes *out)
+{
+    do {
+        if (zmq_msg_recv(into, socket, ZMQ_DONTWAIT) < 0)
+            return zmq_errno() == EAGAIN ? ERR_END : ERR_IO;
+    } while (zmq_msg_more(into));
+    *out = (struct bytes){zmq_msg_data(into), zmq_msg_size(into)};
+    return ERR_OK;
+}
+
+enum err link_next_answer(struct link *self, struct bytes *out)
+{
+    return next_message(self->requests, &self->answer, out);
+}
+
+enum err link_next_batch(struct link *self, struct bytes *out)
+{
+    return next_message(self->feed, &self->batch, out);
+}

@@ -1,0 +1,44 @@
+/* link - one link to the broker: its sockets, its id and how far its batches have come. Belongs to the uplink's thread.
+ *
+ * Every link has sockets of its own, so that nothing said to or by an older link can reach a newer one; the sockets of
+ * an old link are closed without lingering. The DEALER takes messages only while it is connected (ZMQ_IMMEDIATE), and a
+ * socket monitor tells when that connection breaks: what was on its way is then sent again on the next link. */
+#ifndef LINK_H
+#define LINK_H
+
+#include "settings.h"
+#include "wire/feed_frame.h"
+
+enum link_state { LINK_OPENING, LINK_OPEN };
+
+/* Where a link has got to: plain data, decided by link_take() alone. */
+struct link_place {
+    enum link_state state;
+    uint64_t term;
+    uint64_t number; /* of the last batch */
+};
+
+/* What a batch means: the next one (or the first), a beat, or that the link is broken. */
+enum link_step { LINK_NEXT, LINK_BEAT, LINK_BROKEN };
+enum link_step link_take(struct link_place *self, const struct feed_batch *batch);
+
+struct link;
+
+enum err link_new(struct link **out, const struct settings *settings, struct fault *why) MUST_CHECK;
+void link_destroy(struct link **self_p);
+uint64_t link_id(const struct link *self);
+
+struct link_ready {
+    bool feed, requests, room, lost, letters; /* room: the DEALER takes a message; lost: its connection broke */
+};
+/* Waits for what is asked for in `want` (lost always) or for the descriptor `letters_fd`. */
+void link_wait(struct link *self, const struct link_ready *want, int letters_fd, int timeout_ms,
+               struct link_ready *out);
+
+/* ERR_FULL: not connected or too much under way; nothing was taken. */
+enum err link_send(struct link *self, const struct request_frame *frame) MUST_CHECK;
+/* The next message, valid until the next call on the same socket; ERR_END when there is none. */
+enum err link_next_answer(struct link *self, struct bytes *out) MUST_CHECK;
+enum err link_next_batch(struct link *self, struct bytes *out) MUST_CHECK;
+
+#endif
