@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-/* The letter after the backslash, 'u' for the long form, 0 for a character that stands as it is. */
+/* The letter after the backslash of a character that cannot stand as it is; 'u' for the long form. */
 static char escape_of(unsigned char c)
 {
     switch (c) {
@@ -14,11 +14,12 @@ static char escape_of(unsigned char c)
     case '\r': return 'r';
     case '\t': return 't';
     }
-    return c < 0x20 ? 'u' : 0;
+    return 'u';
 }
 
-static enum err write_escaped(struct output *to, unsigned char c, char escape, struct fault *why)
+static enum err write_escaped(struct output *to, unsigned char c, struct fault *why)
 {
+    char escape = escape_of(c);
     char bytes[8] = {'\\', escape};
     if (escape == 'u')
         snprintf(bytes + 2, sizeof bytes - 2, "%04x", c);
@@ -30,13 +31,13 @@ enum err json_stream_string(const struct json_stream *self, const char *text, si
     enum err err = output_write(self->to, "\"", 1, why);
     size_t written = 0;
     for (size_t i = 0; i < len && err == ERR_OK; i++) {
-        char escape = escape_of((unsigned char)text[i]);
-        if (!escape)
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
             continue;
         if (i > written)
             err = output_write(self->to, text + written, i - written, why);
         if (err == ERR_OK)
-            err = write_escaped(self->to, (unsigned char)text[i], escape, why);
+            err = write_escaped(self->to, c, why);
         written = i + 1;
     }
     if (err == ERR_OK && len > written)
