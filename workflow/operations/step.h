@@ -65,8 +65,8 @@ struct step_outcome {
     json_t *result;     /* object: what the operation gave ("statistics", ...), owned by the caller */
     const char *suffix; /* ".xlsx", or NULL when no file was made */
     uint64_t rows_read;
-    uint64_t rows_written;
-    bool made_table; /* the spool holds this step's rows; otherwise the next step reads the same input */
+    uint64_t rows_written; /* of the table made; 0 when none was */
+    bool made_table;       /* the spool holds this step's rows; otherwise the next step reads the same input */
 };
 
 /* Runs one step to its end. The fault's text has the operation's prefix. Unknown operation:
