@@ -1,18 +1,15 @@
 #include "link.h"
 
+#include "endpoint.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
-#define ENDPOINT_MAX    512
 #define FRAME_BYTES_MAX (64u << 20)
-#define SEND_MESSAGES_MAX                                                                                              \
-    4096 /* on their way to the broker; then the mailbox waits and fills, and callers are told                         \
-          */
-#define RECONNECT_MS     50
-#define RECONNECT_MAX_MS 500
+#define MONITOR         "inproc://monitor"
 
 struct link {
     uint64_t id;
@@ -47,48 +44,27 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
-static bool set_common(void *socket)
-{
-    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
-           set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
-}
-
-static enum err connect_to(void *socket, const struct settings *settings, const char *setting, const char *name,
-                           struct fault *why)
-{
-    char endpoint[ENDPOINT_MAX];
-    enum err err = settings_endpoint(settings, setting, name, endpoint, sizeof endpoint);
-    if (err != ERR_OK)
-        return fault_set(why, err, "wire.%s: the endpoint is too long", name);
-    return zmq_connect(socket, endpoint) == 0 ? ERR_OK : zmq_fault(why, endpoint);
-}
-
 static enum err open_requests(struct link *self, const struct settings *settings, struct fault *why)
 {
-    char monitor[64];
-    snprintf(monitor, sizeof monitor, "inproc://monitor-%p", (void *)self);
-    self->requests = zmq_socket(self->zmq, ZMQ_DEALER);
+    enum err err = endpoint_connect(&self->requests, self->zmq, settings, ENDPOINT_REQUESTS, why);
+    if (err != ERR_OK)
+        return err;
     self->monitor = zmq_socket(self->zmq, ZMQ_PAIR);
-    if (!self->requests || !self->monitor || !set_common(self->requests) ||
-        !set_int(self->requests, ZMQ_IMMEDIATE, 1) || !set_int(self->requests, ZMQ_SNDHWM, SEND_MESSAGES_MAX) ||
-        !set_int(self->monitor, ZMQ_LINGER, 0) ||
-        zmq_socket_monitor(self->requests, monitor, ZMQ_EVENT_DISCONNECTED) != 0 ||
-        zmq_connect(self->monitor, monitor) != 0)
-        return zmq_fault(why, "requests");
-    return connect_to(self->requests, settings, settings->wire.requests, "requests", why);
+    if (!self->monitor || !set_int(self->monitor, ZMQ_LINGER, 0) ||
+        zmq_socket_monitor(self->requests, MONITOR, ZMQ_EVENT_DISCONNECTED) != 0 ||
+        zmq_connect(self->monitor, MONITOR) != 0)
+        return zmq_fault(why, "monitor of the requests socket");
+    return ERR_OK;
 }
 
-/* The receive limit is the window and its beats; what would not fit shows as a hole and costs this link alone. */
 static enum err open_feed(struct link *self, const struct settings *settings, struct fault *why)
 {
     char topic[FEED_TOPIC_MAX];
     size_t len = feed_topic(self->id, topic);
-    self->feed = zmq_socket(self->zmq, ZMQ_SUB);
-    if (!self->feed || !set_common(self->feed) ||
-        !set_int(self->feed, ZMQ_RCVHWM, (int)settings->wire.link_window + 1000) ||
-        zmq_setsockopt(self->feed, ZMQ_SUBSCRIBE, topic, len) != 0)
-        return zmq_fault(why, "feed");
-    return connect_to(self->feed, settings, settings->wire.feed, "feed", why);
+    enum err err = endpoint_connect(&self->feed, self->zmq, settings, ENDPOINT_FEED, why);
+    if (err == ERR_OK && zmq_setsockopt(self->feed, ZMQ_SUBSCRIBE, topic, len) != 0)
+        err = zmq_fault(why, "subscription of the feed");
+    return err;
 }
 
 enum err link_new(struct link **out, const struct settings *settings, struct fault *why)
