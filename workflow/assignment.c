@@ -1,0 +1,111 @@
+#include "assignment.h"
+
+#include <string.h>
+
+#define ARGUMENTS_DEPTH_MAX 64 /* deeper nesting mentions nothing */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text && strlen(text) <= ASSIGNMENT_TEXT_MAX ? text : NULL;
+}
+
+static enum err check_steps(const struct assignment *self, struct fault *why)
+{
+    if (self->step_count > ASSIGNMENT_STEPS_MAX)
+        return fault_set(why, ERR_INVALID, "a job of %zu steps", self->step_count);
+    if (self->first_step >= self->step_count)
+        return fault_set(why, ERR_INVALID, "a job of %zu steps cannot start at step %zu", self->step_count,
+                         self->first_step);
+    for (size_t i = 0; i < self->step_count; i++) {
+        struct assignment_step step = assignment_step(self, i);
+        if (!step.step_id || !step.operation || !json_is_object(step.arguments))
+            return fault_set(why, ERR_INVALID, "step %zu of a job is incomplete", i);
+    }
+    return ERR_OK;
+}
+
+static bool read_texts(struct assignment *out)
+{
+    const json_t *input = json_object_get(out->root, "input");
+    out->job_id = text_of(out->root, "job_id");
+    out->chat_id = text_of(out->root, "chat_id");
+    out->place = text_of(out->root, "place");
+    out->stem_of = text_of(out->root, "stem_of");
+    out->input.name = text_of(input, "name");
+    out->input.key = text_of(input, "key");
+    return out->job_id && out->chat_id && out->place && out->stem_of && out->input.name && out->input.key;
+}
+
+enum err assignment_read(struct assignment *out, struct bytes body, struct fault *why)
+{
+    json_error_t where;
+    *out = (struct assignment){.root = json_loadb(body.at, body.len, 0, &where)};
+    if (!json_is_object(out->root))
+        return fault_set(why, ERR_INVALID, "a job is not a JSON object: %s", where.text);
+    if (!read_texts(out))
+        return fault_set(why, ERR_INVALID, "a job lacks one of its texts");
+    json_int_t first = json_integer_value(json_object_get(out->root, "first_step"));
+    out->first_step = first < 0 ? SIZE_MAX : (size_t)first;
+    out->attempt = (int)json_integer_value(json_object_get(out->root, "attempt"));
+    out->step_count = json_array_size(json_object_get(out->root, "steps"));
+    out->save_intermediate = json_is_true(json_object_get(out->root, "save_intermediate"));
+    const json_t *taken = json_object_get(out->root, "taken");
+    out->taken = json_is_array(taken) ? json_copy((json_t *)(uintptr_t)taken) : json_array();
+    if (!out->taken)
+        return fault_set(why, ERR_MEMORY, "no memory for a job");
+    return check_steps(out, why);
+}
+
+void assignment_fini(struct assignment *self)
+{
+    json_decref(self->taken);
+    json_decref(self->root);
+    *self = (struct assignment){.root = NULL};
+}
+
+struct assignment_step assignment_step(const struct assignment *self, size_t index)
+{
+    const json_t *step = json_array_get(json_object_get(self->root, "steps"), index);
+    return (struct assignment_step){.step_id = text_of(step, "step_id"),
+                                    .operation = text_of(step, "operation"),
+                                    .arguments = json_object_get(step, "arguments")};
+}
+
+static bool mentions(const json_t *value, const char *name, int depth)
+{
+    if (depth > ARGUMENTS_DEPTH_MAX)
+        return false;
+    if (json_is_string(value))
+        return strcmp(json_string_value(value), name) == 0;
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
+        if (mentions(json_array_get(value, i), name, depth + 1))
+            return true;
+    json_t *object = json_is_object(value) ? (json_t *)(uintptr_t)value : NULL;
+    const char *key;
+    const json_t *member;
+    json_object_foreach(object, key, member) if (mentions(member, name, depth + 1)) return true;
+    return false;
+}
+
+static bool known(const struct assignment_file *files, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(files[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+size_t assignment_mentioned(const struct assignment *self, size_t index, struct assignment_file *out, size_t max)
+{
+    size_t count = 0;
+    const json_t *files = json_object_get(self->root, "files");
+    const json_t *arguments = assignment_step(self, index).arguments;
+    for (size_t i = json_array_size(files); i-- > 0 && count < max;) { /* the newest come last */
+        const json_t *file = json_array_get(files, i);
+        struct assignment_file found = {.name = text_of(file, "name"), .key = text_of(file, "key")};
+        if (found.name && found.key && !known(out, count, found.name) && mentions(arguments, found.name, 0))
+            out[count++] = found;
+    }
+    return count;
+}
