@@ -70,6 +70,12 @@ static bool reads_as_blank(const char *text, size_t len)
     return len == 0;
 }
 
+/* A file must not begin with a byte order mark that is part of a name: it would be taken off again. */
+static bool begins_with_mark(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
+}
+
 static enum err write_record(struct csv_sink *self, const struct cell *cells, uint32_t count, struct fault *why)
 {
     char *to = self->line;
@@ -83,7 +89,8 @@ static enum err write_record(struct csv_sink *self, const struct cell *cells, ui
         to = self->line + used;
         if (i > 0)
             *to++ = ',';
-        if (needs_quotes(text, len) || (count == 1 && reads_as_blank(text, len))) {
+        bool odd = (count == 1 && reads_as_blank(text, len)) || (i == 0 && begins_with_mark(text, len));
+        if (odd || needs_quotes(text, len)) {
             to = put_quoted(to, text, len);
         } else {
             memcpy(to, text, len);
