@@ -55,7 +55,7 @@ static void mark_cut(char *text, size_t size)
     memcpy(text + end, "...", 4);
 }
 
-static void write_text(struct fault *why, const char *format, va_list args)
+static void PRINTF_LIKE(2, 0) write_text(struct fault *why, const char *format, va_list args)
 {
     int len = vsnprintf(why->text, sizeof why->text, format, args);
     if (len < 0)
