@@ -84,7 +84,7 @@ static enum err check_room(const struct json *self, enum err err, struct fault *
     return err;
 }
 
-static enum err refill(struct json *self, struct fault *why)
+static __attribute__((noinline)) enum err refill(struct json *self, struct fault *why)
 {
     enum err err = encoding_read(&self->text, self->block, self->block_room, &self->end, why);
     self->at = 0;
@@ -98,19 +98,15 @@ static enum err refill(struct json *self, struct fault *why)
 }
 
 /* The next byte without taking it, or END_OF_FILE. */
-static enum err peek(struct json *self, int *byte, struct fault *why)
+static inline enum err peek(struct json *self, int *byte, struct fault *why)
 {
-    if (self->at == self->end) {
-        enum err err = refill(self, why);
-        if (err != ERR_OK)
-            return err;
-    }
+    enum err err = self->at < self->end ? ERR_OK : refill(self, why);
     *byte = self->at < self->end ? (unsigned char)self->block[self->at] : END_OF_FILE;
-    return ERR_OK;
+    return err;
 }
 
 /* Takes the byte that peek() showed. */
-static void take(struct json *self)
+static inline void take(struct json *self)
 {
     unsigned char byte = (unsigned char)self->block[self->at++];
     if (byte == '\n') {
