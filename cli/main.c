@@ -1,4 +1,6 @@
-int main(void)
+#include "verb.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return verb_main(argc, argv);
 }

@@ -19,6 +19,7 @@ static const char *const level_names[] = {
 
 static const char *program_name = "sheetwire";
 static _Atomic int least_level = LOG_INFO;
+static _Atomic int least_stderr_level = LOG_DEBUG;
 static _Atomic int file_fd = -1;
 
 enum err log_open(const char *program, enum log_level level, const char *path, struct fault *why)
@@ -131,6 +132,49 @@ static void write_line(int fd, const struct line *line)
     while (sent < 0 && errno == EINTR);
 }
 
+static void send_line(enum log_level level, struct line *line)
+{
+    int fd = atomic_load(&file_fd);
+    line->text[line->len++] = '\n';
+    if (fd < 0 || (int)level >= atomic_load(&least_stderr_level))
+        write_line(STDERR_FILENO, line);
+    if (fd >= 0)
+        write_line(fd, line);
+}
+
+void log_stderr_level(enum log_level level)
+{
+    atomic_store(&least_stderr_level, (int)level);
+}
+
+/* The second word of "2026-11-22T17:39:22.721654Z info broker ..."; the first must look like a time. */
+static enum log_level level_of(const char *line, size_t len)
+{
+    char word[16];
+    enum log_level level;
+    const char *blank = memchr(line, ' ', len);
+    if (!blank || blank - line < 20 || line[4] != '-' || blank[-1] != 'Z')
+        return LOG_WARNING;
+    size_t left = len - (size_t)(blank + 1 - line), end = 0;
+    while (end < left && end < sizeof word - 1 && blank[1 + end] != ' ')
+        end++;
+    memcpy(word, blank + 1, end);
+    word[end] = '\0';
+    return log_level_parse(word, &level) ? level : LOG_WARNING;
+}
+
+void log_pass(const char *line, size_t len)
+{
+    struct line copy = {.len = 0};
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7F)
+            add_escaped(&copy, (unsigned char)line[i]);
+        else
+            add(&copy, line + i, 1);
+    }
+    send_line(level_of(line, len), &copy);
+}
+
 void log_write(enum log_level level, const char *sentence, ...)
 {
     if ((int)level < atomic_load(&least_level))
@@ -155,10 +199,6 @@ void log_write(enum log_level level, const char *sentence, ...)
     }
     va_end(pairs);
 
-    line.text[line.len++] = '\n';
-    write_line(STDERR_FILENO, &line);
-    int fd = atomic_load(&file_fd);
-    if (fd >= 0)
-        write_line(fd, &line);
+    send_line(level, &line);
     errno = saved_errno;
 }

@@ -89,6 +89,31 @@ static void a_file_that_cannot_be_opened_is_named(void **state)
     assert_non_null(strstr(why.text, "/nonexistent-folder/x.log"));
 }
 
+static void a_line_of_another_program_is_passed_on_by_its_level(void **state)
+{
+    (void)state;
+    static const char info[] = "2026-11-22T17:39:22.721654Z info broker ready", odd[] = "assertion failed \x1b[2J";
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    int saved = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    log_stderr_level(LOG_WARNING);
+    log_pass(info, sizeof info - 1);
+    log_pass(odd, sizeof odd - 1);
+    log_pass("", 0);
+    log_stderr_level(LOG_DEBUG);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    char seen[256];
+    ssize_t len = read(ends[0], seen, sizeof seen - 1);
+    close(ends[0]);
+    assert_true(len > 0);
+    seen[len] = '\0';
+    assert_string_equal(seen, "assertion failed \\u001b[2J\n\n");
+    assert_string_equal(written(), "info broker ready\nassertion failed \\u001b[2J\n\n");
+}
+
 static int open_log(void **state)
 {
     (void)state;
@@ -118,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_very_long_line_is_cut_and_still_one_line),
         cmocka_unit_test(levels_are_read_in_any_case),
         cmocka_unit_test(a_file_that_cannot_be_opened_is_named),
+        cmocka_unit_test(a_line_of_another_program_is_passed_on_by_its_level),
     };
     return cmocka_run_group_tests(tests, open_log, remove_log);
 }

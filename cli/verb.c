@@ -1,0 +1,105 @@
+#include "verb.h"
+
+#include "config.h"
+#include "nearest.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int help_verb(int argc, char **argv);
+static int version_verb(int argc, char **argv);
+static int check_verb(int argc, char **argv);
+static int docs_verb(int argc, char **argv);
+
+static const struct verb verbs[] = {
+    {"serve", "[--config FILE] [--workers N] [--verbose]", "start broker, gateway and workers, and keep them running",
+     serve_verb},
+    {"run", "FILE --steps FILE.json [--out DIR] [--all] [--url URL] [--ws URL]",
+     "upload a file, run a workflow on it, watch it, download the result", run_verb},
+    {"tail", "CHAT [--since N --epoch E] [--ws URL]", "print a chat's events as JSON lines", tail_verb},
+    {"help", "", "print this", help_verb},
+    {"--help", "", NULL, help_verb},
+    {"-h", "", NULL, help_verb},
+    {"--version", "", NULL, version_verb},
+    {"--check-config", "", NULL, check_verb},
+    {"--config", "", NULL, check_verb},
+    {"docs-configuration", "", NULL, docs_verb},
+    {NULL, NULL, NULL, NULL},
+};
+
+static int help_verb(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("sheetwire - spreadsheet workflows, live\n");
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        if (verb->summary)
+            printf("  sheetwire %s %s\n      %s\n", verb->name, verb->arguments, verb->summary);
+    puts("  sheetwire [--config FILE] --check-config\n      print every setting and where it comes from\n\n"
+         "Addresses come from configs/application.yml and the environment unless given: see docs/configuration.md.\n"
+         "Exit code: 0 done, 1 failed, 2 wrong usage or configuration.");
+    return EXIT_DONE;
+}
+
+static int version_verb(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("sheetwire " SHEETWIRE_VERSION);
+    return EXIT_DONE;
+}
+
+/* `--check-config`, `--config FILE --check-config` and `--check-config --config FILE`, as in the other programs. */
+static int check_verb(int argc, char **argv)
+{
+    const char *path = NULL;
+    bool check = false;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--check-config") == 0)
+            check = true;
+        else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            path = argv[++i];
+        else
+            return fprintf(stderr, "sheetwire: '%s' is not expected here; see sheetwire help\n", argv[i]), EXIT_USAGE;
+    }
+    struct config *config;
+    struct fault why;
+    if (!check)
+        return fprintf(stderr, "sheetwire: --config needs --check-config or a verb\n"), EXIT_USAGE;
+    if (config_load(&config, path, environ, &why) != ERR_OK)
+        return fprintf(stderr, "%s\n", why.text), EXIT_USAGE;
+    config_print(config, stdout);
+    config_destroy(&config);
+    return EXIT_DONE;
+}
+
+static int docs_verb(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    config_print_docs(stdout);
+    return EXIT_DONE;
+}
+
+static int unknown_verb(const char *word)
+{
+    struct nearest nearest = NEAREST_INIT(word);
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        if (verb->summary)
+            nearest_offer(&nearest, verb->name);
+    fprintf(stderr, "sheetwire: unknown verb '%s'; did you mean '%s'?\n", word, nearest.best);
+    return EXIT_USAGE;
+}
+
+int verb_main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help_verb(0, NULL);
+        return EXIT_USAGE;
+    }
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        if (strcmp(verb->name, argv[1]) == 0)
+            return verb->run(argc - 1, argv + 1);
+    return unknown_verb(argv[1]);
+}
