@@ -23,6 +23,7 @@ struct zip_write {
     uint32_t count;
     struct buf directory;
     bool deflating; /* `deflate` holds memory */
+    bool tuned;
     z_stream deflate;
 
     /* The member being written. */
