@@ -9,7 +9,7 @@
 
 #include "table/xlsx_rows.h"
 
-#define XLSX_MEMO_BYTES (12u << 20) /* a row begun below it is kept whole */
+#define XLSX_MEMO_BYTES (16u << 20) /* a row begun below it is kept whole */
 
 struct xlsx_memo {
     struct buf bytes;

@@ -37,7 +37,7 @@ enum err xlsx_rows_init(struct xlsx_rows *self, struct zip_archive *archive, str
     self->text = BUF_INIT(XLSX_ROW_BYTES_MAX);
     enum err err = zip_member_new(&self->member, archive, part, why);
     if (err == ERR_OK)
-        err = xml_scan_init(&self->scan, zip_member_read, self->member, why);
+        err = xml_scan_init(&self->scan, zip_member_read, self->member, XML_WINDOW_BYTES, why);
     if (err != ERR_OK)
         fault_prefix(why, "%s: ", self->part);
     return err;
@@ -88,12 +88,13 @@ static enum err parse_reference(const char *text, size_t len, uint32_t *column, 
 static enum value_type parse_type(const char *text, size_t len)
 {
     static const struct {
-        const char *name;
+        char name[12];
+        size_t len;
         enum value_type type;
-    } types[] = {{"s", VALUE_SHARED}, {"str", VALUE_TEXT}, {"inlineStr", VALUE_INLINE},
-                 {"b", VALUE_TRUTH},  {"e", VALUE_ERROR},  {"d", VALUE_DATE}};
+    } types[] = {{"s", 1, VALUE_SHARED}, {"inlineStr", 9, VALUE_INLINE}, {"str", 3, VALUE_TEXT},
+                 {"b", 1, VALUE_TRUTH},  {"e", 1, VALUE_ERROR},          {"d", 1, VALUE_DATE}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strlen(types[i].name) == len && memcmp(types[i].name, text, len) == 0)
+        if (types[i].len == len && memcmp(types[i].name, text, len) == 0)
             return types[i].type;
     return VALUE_NUMBER;
 }

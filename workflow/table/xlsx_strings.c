@@ -119,7 +119,7 @@ enum err xlsx_strings_load(struct xlsx_strings *out, struct zip_archive *archive
     struct xml_scan scan = {.window = NULL};
     enum err err = zip_member_new(&member, archive, part, why);
     if (err == ERR_OK)
-        err = xml_scan_init(&scan, zip_member_read, member, why);
+        err = xml_scan_init(&scan, zip_member_read, member, XML_WINDOW_BYTES, why);
     if (err == ERR_OK)
         err = load(out, &scan, why);
     xml_scan_fini(&scan);

@@ -15,12 +15,13 @@ static enum err malformed(const struct xml_scan *self, struct fault *why, const 
 
 enum err xml_scan_init(struct xml_scan *self,
                        enum err (*read)(void *from, void *to, size_t room, size_t *len, struct fault *why), void *from,
-                       struct fault *why)
+                       size_t window_bytes, struct fault *why)
 {
     memset(self, 0, sizeof *self);
     self->read = read;
     self->from = from;
-    self->window = malloc(XML_WINDOW_BYTES + 2); /* a tag cut off at the end is looked at that far */
+    self->room = window_bytes > XML_WINDOW_BYTES_MIN ? window_bytes : XML_WINDOW_BYTES_MIN;
+    self->window = malloc(self->room + 2); /* a tag cut off at the end is looked at that far */
     return self->window ? ERR_OK : fault_set(why, ERR_MEMORY, "Out of memory");
 }
 
@@ -28,7 +29,7 @@ enum err xml_scan_clone(struct xml_scan *out, const struct xml_scan *self, void 
 {
     *out = *self;
     out->from = from_copy;
-    out->window = malloc(XML_WINDOW_BYTES + 2);
+    out->window = malloc(self->room + 2);
     if (!out->window)
         return fault_set(why, ERR_MEMORY, "Out of memory");
     memcpy(out->window, self->window, self->end);
@@ -54,9 +55,9 @@ static enum err fill(struct xml_scan *self, bool *grew, struct fault *why)
         self->end -= self->pos;
         self->pos = 0;
     }
-    while (self->end < XML_WINDOW_BYTES) {
+    while (self->end < self->room) {
         size_t len;
-        enum err err = self->read(self->from, self->window + self->end, XML_WINDOW_BYTES - self->end, &len, why);
+        enum err err = self->read(self->from, self->window + self->end, self->room - self->end, &len, why);
         if (err != ERR_OK)
             return err;
         self->at_end = len == 0;
@@ -68,28 +69,37 @@ static enum err fill(struct xml_scan *self, bool *grew, struct fault *why)
     return ERR_OK;
 }
 
+enum { IS_SPACE = 1, ENDS_NAME = 2 };
+
+static const unsigned char classes[256] = {
+    [' '] = IS_SPACE | ENDS_NAME,
+    ['\n'] = IS_SPACE | ENDS_NAME,
+    ['\t'] = IS_SPACE | ENDS_NAME,
+    ['\r'] = IS_SPACE | ENDS_NAME,
+    ['/'] = ENDS_NAME,
+    ['>'] = ENDS_NAME,
+    ['='] = ENDS_NAME,
+};
+
 static bool is_space(char c)
 {
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    return classes[(unsigned char)c] & IS_SPACE;
 }
 
-static bool ends_name(char c)
+/* A name from `start` on: sets it without its prefix, and the hash of all of it. Returns its end, `stop` if there is
+ * none. */
+static const char *scan_name(struct xml_scan *self, const char *start, const char *stop, uint32_t *hash)
 {
-    return is_space(c) || c == '/' || c == '>' || c == '=';
-}
-
-/* Sets the name without its prefix; the hash is of all of it. */
-static uint32_t take_name(struct xml_scan *self, const char *start, const char *stop)
-{
-    uint32_t hash = 2166136261u;
+    const char *at = start;
     self->name = start;
-    for (const char *at = start; at < stop; at++) {
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    *hash = 2166136261u;
+    for (; at < stop && !(classes[(unsigned char)*at] & ENDS_NAME); at++) {
+        *hash = (*hash ^ (unsigned char)*at) * 16777619u;
         if (*at == ':')
             self->name = at + 1;
     }
-    self->name_len = (uint32_t)(stop - self->name);
-    return hash;
+    self->name_len = (uint32_t)(at - self->name);
+    return at;
 }
 
 enum scanned { SCANNED, NEEDS_MORE, IS_BAD };
@@ -98,12 +108,14 @@ enum scanned { SCANNED, NEEDS_MORE, IS_BAD };
 static enum scanned scan_attribute(struct xml_scan *self, const char **at, const char *stop)
 {
     const char *p = *at, *name = p;
-    while (p < stop && !ends_name(*p)) {
+    while (p < stop && !(classes[(unsigned char)*p] & ENDS_NAME)) {
         if (*p == ':')
             name = p + 1;
         p++;
     }
     size_t name_len = (size_t)(p - name);
+    if (p == *at && p < stop)
+        return IS_BAD;
     while (p < stop && is_space(*p))
         p++;
     if (p < stop && *p != '=')
@@ -114,7 +126,7 @@ static enum scanned scan_attribute(struct xml_scan *self, const char **at, const
     if (p >= stop)
         return NEEDS_MORE;
     char quote = *p++;
-    if ((quote != '"' && quote != '\'') || name_len == 0)
+    if (quote != '"' && quote != '\'')
         return IS_BAD;
     const char *value = p;
     while (p < stop && *p != quote)
@@ -132,15 +144,13 @@ static enum scanned scan_attribute(struct xml_scan *self, const char **at, const
 /* A start tag at window[pos]. */
 static enum scanned scan_open(struct xml_scan *self)
 {
-    const char *p = self->window + self->pos + 1, *stop = self->window + self->end;
-    const char *name = p;
-    while (p < stop && !ends_name(*p))
-        p++;
+    const char *name = self->window + self->pos + 1, *stop = self->window + self->end;
+    uint32_t hash;
+    const char *p = scan_name(self, name, stop, &hash);
     if (p >= stop)
         return NEEDS_MORE;
     if (p == name || *p == '=' || self->depth == XML_DEPTH_MAX || (self->depth == 0 && self->root_seen))
         return IS_BAD;
-    uint32_t hash = take_name(self, name, p);
     self->attribute_count = 0;
     for (;;) {
         while (p < stop && is_space(*p))
@@ -165,15 +175,13 @@ static enum scanned scan_open(struct xml_scan *self)
 static enum scanned scan_close(struct xml_scan *self)
 {
     const char *name = self->window + self->pos + 2, *stop = self->window + self->end;
-    const char *p = name;
-    while (p < stop && !ends_name(*p))
-        p++;
-    const char *name_end = p;
+    uint32_t hash;
+    const char *p = scan_name(self, name, stop, &hash);
     while (p < stop && is_space(*p))
         p++;
     if (p >= stop)
         return NEEDS_MORE;
-    if (*p != '>' || self->depth == 0 || take_name(self, name, name_end) != self->open[self->depth - 1])
+    if (*p != '>' || self->depth == 0 || hash != self->open[self->depth - 1])
         return IS_BAD;
     self->depth--;
     self->pos = (size_t)(p - self->window) + 1;
@@ -252,10 +260,11 @@ static size_t safe_cut(const char *text, size_t len)
     for (size_t back = 1; back <= REFERENCE_BYTES_MAX && back < len; back++)
         if (text[len - back] == '&')
             cut = len - back;
-    while (cut > 1 && len - cut < 4 && ((unsigned char)text[cut - 1] & 0xC0) == 0x80)
-        cut--;
-    if (cut > 1 && (unsigned char)text[cut - 1] >= 0xC0)
-        cut--;
+    if (cut == len) {
+        while (cut > 1 && len - cut < 3 && ((unsigned char)text[cut - 1] & 0xC0) == 0x80)
+            cut--;
+        cut -= cut > 1 && (unsigned char)text[cut - 1] >= 0xC0;
+    }
     while (cut > 1 && (text[cut - 1] == '\r' || text[cut - 1] == ']'))
         cut--;
     return cut;
@@ -465,12 +474,18 @@ enum err xml_scan_text(const struct xml_scan *self, char *out, size_t *len, stru
     char *to = out;
     bool ascii = true;
     while (at < stop) {
-        size_t plain = copy_plain(at, (size_t)(stop - at), to);
-        at += plain;
-        to += plain;
-        if (at == stop)
-            break;
+        if (stop - at >= 8) {
+            size_t plain = copy_plain(at, (size_t)(stop - at), to);
+            at += plain;
+            to += plain;
+            if (at == stop)
+                break;
+        }
         unsigned char c = (unsigned char)*at++;
+        if (c >= 0x20 && c < 0x80 && c != '&') {
+            *to++ = (char)c;
+            continue;
+        }
         if (c == '&' && !self->cdata) {
             const char *semicolon = memchr(at, ';', (size_t)(stop - at));
             uint32_t character = semicolon ? reference_of(at, (size_t)(semicolon - at)) : 0;

@@ -12,9 +12,10 @@
 
 #include <stdint.h>
 
-#define XML_WINDOW_BYTES   (128u << 10) /* also the longest tag */
-#define XML_DEPTH_MAX      128
-#define XML_ATTRIBUTES_MAX 64
+#define XML_WINDOW_BYTES_MIN 64
+#define XML_WINDOW_BYTES     (128u << 10) /* the usual window, and so the longest tag */
+#define XML_DEPTH_MAX        128
+#define XML_ATTRIBUTES_MAX   64
 
 enum xml_token {
     XML_OPEN,  /* name and attributes are set; an empty element is followed by its XML_CLOSE */
@@ -34,6 +35,7 @@ struct xml_scan {
     enum err (*read)(void *from, void *to, size_t room, size_t *len, struct fault *why);
     void *from;
     char *window;
+    size_t room;     /* of the window */
     size_t pos, end; /* of what is not scanned yet */
     uint64_t offset; /* of window[0] in the part */
     bool at_end;     /* the stream has no more bytes */
@@ -53,10 +55,11 @@ struct xml_scan {
     struct xml_attribute attribute[XML_ATTRIBUTES_MAX];
 };
 
-/* read(from, ...) gives up to room bytes, *len 0 at the end. */
+/* read(from, ...) gives up to room bytes, *len 0 at the end. window_bytes is XML_WINDOW_BYTES but in tests, which meet
+ * every split of the input with a small one. */
 enum err xml_scan_init(struct xml_scan *self,
                        enum err (*read)(void *from, void *to, size_t room, size_t *len, struct fault *why), void *from,
-                       struct fault *why) MUST_CHECK;
+                       size_t window_bytes, struct fault *why) MUST_CHECK;
 /* The same place in an equal stream `from_copy`. */
 enum err xml_scan_clone(struct xml_scan *out, const struct xml_scan *self, void *from_copy,
                         struct fault *why) MUST_CHECK;
