@@ -7,12 +7,12 @@ static const char relationships_start[] = "<Relationships>";
 
 static void sheet_part_is(struct part part, const char *expected)
 {
-    struct workbook book = workbook_start();
+    struct zip_build book = workbook_start();
     part.name = "xl/worksheets/sheet1.xml";
     if (!part.content)
         part.content = SHEET;
-    workbook_add(&book, part);
-    workbook_check(workbook_file(&book), NULL, expected);
+    zip_build_add(&book, part);
+    workbook_check(zip_build_file(&book), NULL, expected);
 }
 
 static void every_honest_kind_of_member_is_read(void **state)
@@ -81,8 +81,8 @@ static void truncated_packages_are_refused(void **state)
 static void overlapping_members_are_refused(void **state)
 {
     (void)state;
-    struct workbook book = workbook_start();
-    workbook_add(&book, (struct part){.name = "xl/worksheets/sheet1.xml", .content = SHEET});
+    struct zip_build book = workbook_start();
+    zip_build_add(&book, (struct part){.name = "xl/worksheets/sheet1.xml", .content = SHEET});
     /* A second record of the directory points into the first member. */
     struct buf copy = BUF_INIT(1u << 20);
     table_must(buf_add(&copy, book.directory.data, book.directory.len) == ERR_OK);
@@ -90,7 +90,7 @@ static void overlapping_members_are_refused(void **state)
     table_must(buf_add(&book.directory, copy.data, copy.len) == ERR_OK);
     book.count *= 2;
     buf_fini(&copy);
-    char *got = table_show(&xlsx_source, workbook_file(&book), NULL);
+    char *got = table_show(&xlsx_source, zip_build_file(&book), NULL);
     assert_memory_equal(got, "!" P "The zip archive is damaged", sizeof("!" P "The zip archive is damaged") - 1);
     free(got);
 }
@@ -98,19 +98,19 @@ static void overlapping_members_are_refused(void **state)
 static void what_is_no_workbook_says_so(void **state)
 {
     (void)state;
-    struct workbook book = workbook_new();
-    workbook_add(&book, (struct part){.name = "a.txt", .content = "hello"});
-    workbook_check(workbook_file(&book), NULL, "!" P "The file is a zip archive but holds no Excel workbook");
+    struct zip_build book = zip_build_new();
+    zip_build_add(&book, (struct part){.name = "a.txt", .content = "hello"});
+    workbook_check(zip_build_file(&book), NULL, "!" P "The file is a zip archive but holds no Excel workbook");
     workbook_check(table_file("a,b\n1,2\n", 8), NULL, "!" P "File is not a zip file");
     workbook_check(table_file("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1........", 16), NULL,
                    "!" P
                    "The file is protected by a password or an old .xls workbook; save it as .xlsx without a password");
-    book = workbook_new();
-    workbook_add(&book,
-                 (struct part){.name = "[Content_Types].xml",
-                               .content = "<Types><Override PartName=\"/xl/workbook.bin\" ContentType=\"application/"
-                                          "vnd.ms-excel.sheet.binary.macroEnabled.main\"/></Types>"});
-    workbook_check(workbook_file(&book), NULL, "!" P "The file is a binary workbook (.xlsb); save it as .xlsx");
+    book = zip_build_new();
+    zip_build_add(&book,
+                  (struct part){.name = "[Content_Types].xml",
+                                .content = "<Types><Override PartName=\"/xl/workbook.bin\" ContentType=\"application/"
+                                           "vnd.ms-excel.sheet.binary.macroEnabled.main\"/></Types>"});
+    workbook_check(zip_build_file(&book), NULL, "!" P "The file is a binary workbook (.xlsb); save it as .xlsx");
 }
 
 static void parts_are_found_by_relationships(void **state)
@@ -123,57 +123,57 @@ static void parts_are_found_by_relationships(void **state)
              "<Relationship Id='t' Type='x/sharedStrings' Target='../texts/./t.xml'/>"
              "<Relationship Id='c' Type='x/chartsheet' Target='c.xml'/></Relationships>",
              relationships_start);
-    struct workbook book = workbook_new();
-    workbook_add(&book, (struct part){.name = "_rels/.rels",
-                                      .content = "<Relationships><Relationship Id='1' Type='x/officeDocument' "
-                                                 "Target='deep/book.part'/></Relationships>"});
-    workbook_add(&book, (struct part){.name = "deep/book.part",
-                                      .content = "<w:workbook><w:workbookPr date1904='1'/><w:sheets>"
-                                                 "<w:sheet name='Chart' r:id='c'/><w:sheet name='A&amp;B' q:id='s'/>"
-                                                 "</w:sheets></w:workbook>"});
-    workbook_add(&book, (struct part){.name = "deep\\_rels\\book.part.rels", .content = relationships});
-    workbook_add(&book, (struct part){.name = "c.xml", .content = "<chartsheet/>"});
-    workbook_add(&book, (struct part){.name = "texts/t.xml", .content = "<sst><si><t>text</t></si></sst>"});
-    workbook_add(
+    struct zip_build book = zip_build_new();
+    zip_build_add(&book, (struct part){.name = "_rels/.rels",
+                                       .content = "<Relationships><Relationship Id='1' Type='x/officeDocument' "
+                                                  "Target='deep/book.part'/></Relationships>"});
+    zip_build_add(&book, (struct part){.name = "deep/book.part",
+                                       .content = "<w:workbook><w:workbookPr date1904='1'/><w:sheets>"
+                                                  "<w:sheet name='Chart' r:id='c'/><w:sheet name='A&amp;B' q:id='s'/>"
+                                                  "</w:sheets></w:workbook>"});
+    zip_build_add(&book, (struct part){.name = "deep\\_rels\\book.part.rels", .content = relationships});
+    zip_build_add(&book, (struct part){.name = "c.xml", .content = "<chartsheet/>"});
+    zip_build_add(&book, (struct part){.name = "texts/t.xml", .content = "<sst><si><t>text</t></si></sst>"});
+    zip_build_add(
         &book,
         (struct part){.name = "odd/my data.xml",
                       .content = "<worksheet><sheetData><row><c t='s'><v>0</v></c></row></sheetData></worksheet>"});
-    workbook_check(workbook_file(&book), &(struct read_options){.sheet = "A&B"}, "text\n");
+    workbook_check(zip_build_file(&book), &(struct read_options){.sheet = "A&B"}, "text\n");
 }
 
 static void parts_are_found_by_content_type(void **state)
 {
     (void)state;
-    struct workbook book = workbook_start();
-    workbook_add(&book,
-                 (struct part){.name = "[Content_Types].xml",
-                               .content = "<Types><Override PartName='/xl/s.xml' ContentType='application/vnd."
-                                          "openxmlformats-officedocument.spreadsheetml.sharedStrings+xml'/></Types>"});
-    workbook_add(&book, (struct part){.name = "xl/s.xml", .content = "<sst><si><t>text</t></si></sst>"});
-    workbook_add(
+    struct zip_build book = workbook_start();
+    zip_build_add(&book,
+                  (struct part){.name = "[Content_Types].xml",
+                                .content = "<Types><Override PartName='/xl/s.xml' ContentType='application/vnd."
+                                           "openxmlformats-officedocument.spreadsheetml.sharedStrings+xml'/></Types>"});
+    zip_build_add(&book, (struct part){.name = "xl/s.xml", .content = "<sst><si><t>text</t></si></sst>"});
+    zip_build_add(
         &book,
         (struct part){.name = "xl/worksheets/sheet1.xml",
                       .content = "<worksheet><sheetData><row><c t='s'><v>0</v></c></row></sheetData></worksheet>"});
-    workbook_check(workbook_file(&book), NULL, "text\n");
+    workbook_check(zip_build_file(&book), NULL, "text\n");
 }
 
 static int two_sheets(void)
 {
-    struct workbook book = workbook_new();
-    workbook_add(&book, (struct part){.name = "_rels/.rels", .content = ROOT_RELATIONSHIPS});
-    workbook_add(&book,
-                 (struct part){.name = "xl/workbook.xml",
-                               .content = "<workbook><sheets><sheet name='One' id='r1'/><sheet name='7' id='r2'/>"
-                                          "<sheet name='None' id='r9'/></sheets></workbook>"});
-    workbook_add(&book,
-                 (struct part){.name = "xl/_rels/workbook.xml.rels",
-                               .content = "<Relationships><Relationship Id='r1' Type='x/worksheet' Target='1.xml'/>"
-                                          "<Relationship Id='r2' Type='x/worksheet' Target='2.xml'/></Relationships>"});
-    workbook_add(&book, (struct part){.name = "xl/1.xml", .content = SHEET});
-    workbook_add(&book,
-                 (struct part){.name = "xl/2.xml",
-                               .content = "<worksheet><sheetData><row><c><v>2</v></c></row></sheetData></worksheet>"});
-    return workbook_file(&book);
+    struct zip_build book = zip_build_new();
+    zip_build_add(&book, (struct part){.name = "_rels/.rels", .content = ROOT_RELATIONSHIPS});
+    zip_build_add(&book,
+                  (struct part){.name = "xl/workbook.xml",
+                                .content = "<workbook><sheets><sheet name='One' id='r1'/><sheet name='7' id='r2'/>"
+                                           "<sheet name='None' id='r9'/></sheets></workbook>"});
+    zip_build_add(
+        &book, (struct part){.name = "xl/_rels/workbook.xml.rels",
+                             .content = "<Relationships><Relationship Id='r1' Type='x/worksheet' Target='1.xml'/>"
+                                        "<Relationship Id='r2' Type='x/worksheet' Target='2.xml'/></Relationships>"});
+    zip_build_add(&book, (struct part){.name = "xl/1.xml", .content = SHEET});
+    zip_build_add(&book,
+                  (struct part){.name = "xl/2.xml",
+                                .content = "<worksheet><sheetData><row><c><v>2</v></c></row></sheetData></worksheet>"});
+    return zip_build_file(&book);
 }
 
 static void a_sheet_is_chosen_by_name_or_index(void **state)
@@ -193,18 +193,19 @@ static void a_sheet_is_chosen_by_name_or_index(void **state)
 static void hostile_small_parts_are_refused(void **state)
 {
     (void)state;
-    struct workbook book = workbook_new();
-    workbook_add(&book, (struct part){.name = "_rels/.rels",
-                                      .content = "<!DOCTYPE a [<!ENTITY b \"c\">]><Relationships>&b;</Relationships>"});
-    workbook_check(workbook_file(&book), NULL, "!" P ".rels: a document type declaration (DTD) is not allowed");
-    book = workbook_new();
+    struct zip_build book = zip_build_new();
+    zip_build_add(&book,
+                  (struct part){.name = "_rels/.rels",
+                                .content = "<!DOCTYPE a [<!ENTITY b \"c\">]><Relationships>&b;</Relationships>"});
+    workbook_check(zip_build_file(&book), NULL, "!" P ".rels: a document type declaration (DTD) is not allowed");
+    book = zip_build_new();
     char deep[400 * 3 + 1] = "";
     for (unsigned i = 0; i < 400; i++)
         memcpy(deep + i * 3, "<a>", 4);
-    workbook_add(&book, (struct part){.name = "_rels/.rels", .content = deep});
-    workbook_check(workbook_file(&book), NULL, "!" P ".rels: elements are nested too deeply");
+    zip_build_add(&book, (struct part){.name = "_rels/.rels", .content = deep});
+    workbook_check(zip_build_file(&book), NULL, "!" P ".rels: elements are nested too deeply");
     book = workbook_start();
-    workbook_check(workbook_file(&book), NULL, "!" P "workbook.xml.rels: the part of sheet 'One' is missing");
+    workbook_check(zip_build_file(&book), NULL, "!" P "workbook.xml.rels: the part of sheet 'One' is missing");
 }
 
 int main(void)
