@@ -1,4 +1,98 @@
-int main(void)
+/* sheetwire-gateway - every socket a browser or REST client sees: REST (http/, rest/) and WebSocket (live/). It keeps
+ * nothing a restart would lose; whatever lasts is asked of the broker through the uplink. */
+#include "http/server.h"
+#include "log.h"
+#include "program.h"
+#include "rest/disk_pool.h"
+#include "rest/rest.h"
+#include "uplink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define DRAIN_REST_MS 2000
+
+struct gateway {
+    struct program program;
+    struct rest rest;
+    struct server *server;
+};
+
+/* Connections are descriptors, and the usual soft limit (1024) is below what the settings allow. */
+static void raise_descriptor_limit(void)
 {
-    return 0;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_warning("the limit of open files stays low", NULL);
+}
+
+static enum err start_rest(struct gateway *self, struct fault *why)
+{
+    struct server_setup setup = {.settings = self->program.settings, .routes = rest_routes, .context = &self->rest};
+    return server_start(&self->server, &setup, why);
+}
+
+static enum err start(struct gateway *self, struct fault *why)
+{
+    const struct settings *settings = self->program.settings;
+    self->rest.settings = settings;
+    raise_descriptor_limit();
+    enum err err = files_open_folder(&self->rest.files, settings->chat_workflows.storage.workflows_path, why);
+    if (err == ERR_OK)
+        err = disk_pool_start(&self->rest.pool, why);
+    if (err == ERR_OK)
+        err = uplink_start(&self->rest.uplink, settings, NULL, why);
+    return err == ERR_OK ? start_rest(self, why) : err;
+}
+
+static void announce(const struct gateway *self)
+{
+    const struct settings *settings = self->program.settings;
+    char line[320];
+    snprintf(line, sizeof line, "REST listening on http://%s:%u", settings->app.host, settings->app.port);
+    log_info(line, NULL);
+}
+
+static void wait_for_signal(const struct gateway *self)
+{
+    struct pollfd signal = {.fd = self->program.signal_fd, .events = POLLIN};
+    while (poll(&signal, 1, -1) < 0 && errno == EINTR)
+        continue;
+}
+
+/* REST first: its waiting requests hold questions in the uplink. Everything takes a gateway that started halfway. */
+static void stop(struct gateway *self)
+{
+    server_stop(&self->server, DRAIN_REST_MS);
+    disk_pool_stop(&self->rest.pool);
+    uplink_stop(&self->rest.uplink);
+    files_close(&self->rest.files);
+}
+
+int main(int argc, char **argv)
+{
+    struct gateway gateway = {.program = {.name = "sheetwire-gateway",
+                                          .log_name = "gateway",
+                                          .summary = "serves REST and WebSocket clients of Sheetwire"}};
+    struct fault why = {.text = ""};
+    int exit_code = EXIT_SUCCESS;
+    if (!program_start(&gateway.program, argc, argv, &exit_code))
+        return exit_code;
+    if (start(&gateway, &why) == ERR_OK) {
+        announce(&gateway);
+        wait_for_signal(&gateway);
+        log_info("stopping", NULL);
+    } else {
+        log_error("cannot start", "reason", why.text, NULL);
+        exit_code = EXIT_FAILURE;
+    }
+    stop(&gateway);
+    program_end(&gateway.program);
+    return exit_code;
 }

@@ -1,0 +1,189 @@
+/* runs - start a workflow and wait for its result, or be told where to look for it. */
+#include "http/file_name.h"
+#include "http/reply.h"
+#include "json_scan.h"
+#include "json_text.h"
+#include "rest/ask.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Gives a result its download_url, where it has a file. `name` is between broker and gateway only. */
+static void link_result(const struct request *request, json_t *result)
+{
+    struct buf url = BUF_INIT(8192);
+    const char *name = json_string_value(json_object_get(result, "name"));
+    if (name && rest_download_url(request, request_parameter(request, "chat"), name, &url) == ERR_OK && buf_text(&url))
+        (void)json_object_set_new(result, "download_url", json_string(buf_text(&url)));
+    (void)json_object_del(result, "name");
+    buf_fini(&url);
+}
+
+static char *describe_results(const struct request *request, const struct ask_answer *answer)
+{
+    json_t *body = json_loadb(answer->body, answer->len, 0, NULL);
+    json_t *results = json_object_get(body, "results");
+    json_t *files = json_object_get(body, "output_files");
+    size_t i;
+    json_t *result;
+    json_array_foreach(results, i, result) link_result(request, result);
+    json_t *data = json_pack("{s:O?,s:O?}", "results", results, "output_files", files);
+    char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+    json_decref(data);
+    json_decref(body);
+    return text;
+}
+
+static void reply_results(struct request *request, const struct ask_answer *answer)
+{
+    char *data = describe_results(request, answer);
+    if (data)
+        reply_data(request, 200, data, strlen(data), "Workflow executed successfully");
+    else
+        reply_error(request, 500, "The broker's answer is not understood");
+    free(data);
+}
+
+static enum err write_submitted(struct buf *data, const char *job)
+{
+    enum err err = buf_add_text(data, "{");
+    if (err == ERR_OK)
+        err = json_text_member(data, "job_id", job);
+    if (err == ERR_OK)
+        err = json_text_member(data, "status", "submitted");
+    return err == ERR_OK ? buf_add_text(data, "}") : err;
+}
+
+static enum err write_location(const struct request *request, struct buf *location, const char *job)
+{
+    enum err err = rest_chat_path(request, request_parameter(request, "chat"), location);
+    if (err == ERR_OK)
+        err = buf_add_text(location, "/jobs/");
+    return err == ERR_OK ? file_name_percent(location, job) : err;
+}
+
+static void reply_submitted(struct request *request, const char *job)
+{
+    struct buf data = BUF_INIT(1024);
+    struct buf location = BUF_INIT(4096);
+    if (write_submitted(&data, job) == ERR_OK && write_location(request, &location, job) == ERR_OK &&
+        buf_text(&location)) {
+        reply_data(request, 202, data.data, data.len, "Workflow submitted successfully");
+        reply_field(request, "Location", "%s", buf_text(&location));
+    } else {
+        reply_error(request, 500, "No memory for the answer");
+    }
+    buf_fini(&data);
+    buf_fini(&location);
+}
+
+static void submitted(struct request *request, const struct ask_answer *answer)
+{
+    json_t *body = json_loadb(answer->body ? answer->body : "", answer->len, 0, NULL);
+    const char *job = json_string_value(json_object_get(body, "job_id"));
+    if (job || answer->job_id[0])
+        reply_submitted(request, job ? job : answer->job_id);
+    else
+        reply_error(request, 500, "The broker's answer is not understood");
+    json_decref(body);
+}
+
+static void ended(struct request *request, const struct ask_answer *answer)
+{
+    if (!ask_succeeded(request, answer))
+        return;
+    if (answer->status == 202)
+        submitted(request, answer);
+    else
+        reply_results(request, answer);
+}
+
+static bool wants_no_wait(const struct request *request)
+{
+    const char *prefer = request_field(request, "Prefer");
+    return prefer && field_list_has(prefer, "respond-async");
+}
+
+/* The steps pass through as they came; false: the request is answered. */
+static bool find_steps(struct request *request, struct json_span *steps)
+{
+    struct json_members members;
+    struct fault why = {.text = ""};
+    if (request->body.len == 0) {
+        reply_error(request, 422, "No steps provided");
+        return false;
+    }
+    if (json_scan_object(request->body.data, request->body.len, &members, &why) != ERR_OK) {
+        reply_error(request, 400, "The body is not a JSON object: %s", why.text);
+        return false;
+    }
+    const struct json_member *member = json_members_find(&members, "steps");
+    if (!member || member->kind == JSON_KIND_NULL)
+        reply_error(request, 422, "No steps provided");
+    else if (member->kind != JSON_KIND_ARRAY)
+        reply_error(request, 422, "'steps' is not a list");
+    else
+        *steps = member->value;
+    return !request->answer.ready;
+}
+
+static void execute(struct request *request)
+{
+    struct json_span steps = {NULL, 0};
+    const char *chat = rest_chat(request);
+    if (!chat || !find_steps(request, &steps))
+        return;
+    bool wait = !wants_no_wait(request);
+    struct buf call = BUF_INIT((size_t)request->settings->http.json_bytes_max + 64);
+    enum err err = buf_add_text(&call, "{\"steps\":");
+    if (err == ERR_OK)
+        err = buf_add(&call, steps.at, steps.len);
+    if (err == ERR_OK)
+        err = buf_printf(&call, ",\"wait\":%s}", wait ? "true" : "false");
+    struct ask question = {
+        .call = CALL_EXECUTE,
+        .chat = chat,
+        .json = call.data,
+        .len = call.len,
+        .deadline_ms = (int64_t)request->settings->http.execute_wait_seconds * 1000,
+        .ends_draining = true,
+        .then = ended,
+    };
+    if (err == ERR_OK)
+        ask(request, &question);
+    else
+        reply_unavailable(request, "No memory for the request");
+    buf_fini(&call);
+}
+
+static void job_found(struct request *request, const struct ask_answer *answer)
+{
+    if (ask_succeeded(request, answer))
+        reply_data(request, 200, answer->body, answer->len, "Job retrieved successfully");
+}
+
+static void get_job(struct request *request)
+{
+    const char *chat = rest_chat(request);
+    const char *job = request_parameter(request, "job");
+    if (!chat)
+        return;
+    if (strlen(job) > ASK_JOB_MAX || !file_name_plausible(job)) {
+        reply_error(request, 404, "Job not found");
+        return;
+    }
+    struct buf call = BUF_INIT(1024);
+    if (buf_add_text(&call, "{") == ERR_OK && json_text_member(&call, "job_id", job) == ERR_OK &&
+        buf_add_text(&call, "}") == ERR_OK && buf_text(&call))
+        ask_simply(request, CALL_GET_JOB, chat, buf_text(&call), job_found);
+    else
+        reply_unavailable(request, "No memory for the request");
+    buf_fini(&call);
+}
+
+const struct route run_routes[] = {
+    {HTTP_POST, "/chat/workflows/{chat}/execute", true, ROUTE_BODY_JSON, NULL, NULL, execute},
+    {HTTP_GET, "/chat/workflows/{chat}/jobs/{job}", true, ROUTE_BODY_DROPPED, NULL, NULL, get_job},
+    {.pattern = NULL},
+};
