@@ -5,9 +5,9 @@
 #include "log.h"
 #include "operations/operation.h"
 #include "output_name.h"
-#include "plan.h"
+#include "process/plan.h"
+#include "process/verdict.h"
 #include "utf8.h"
-#include "verdict.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -129,8 +129,9 @@ static void fail(struct runner *self, enum verdict_kind kind, const char *messag
 {
     if (self->state != RUNNER_WORKING)
         return;
-    log_info("step failed", "job", self->job.job_id ? self->job.job_id : "", "step", LOG_NUMBER(self->index), "kind",
-             verdict_kind_name(kind), "why", message, NULL);
+    log_write(kind == VERDICT_USER ? LOG_INFO : LOG_WARNING, "step failed", "job",
+              self->job.job_id ? self->job.job_id : "", "step", LOG_NUMBER(self->index), "kind",
+              verdict_kind_name(kind), "why", message, NULL);
     json_t *detail = step_detail(self);
     json_object_set_new(detail, "message", safe_text(message));
     json_object_set_new(detail, "kind", json_string(verdict_kind_name(kind)));
@@ -374,8 +375,6 @@ static void finish_step(struct runner *self, int64_t now_ms)
         fail(self, verdict_of_error(err), why.text);
         return;
     }
-    log_debug("step ends", "job", self->job.job_id, "step", LOG_NUMBER(self->index), "rows",
-              LOG_NUMBER(self->last_word.rows_read), NULL);
     record(self, WORK_STEP_DONE, step_event(self, "Step completed successfully"), detail);
     if (self->state != RUNNER_WORKING)
         return;
@@ -461,6 +460,9 @@ bool runner_exited(struct runner *self, const struct zygote_exit *end, int64_t n
         ; /* the writer is dead: what is left is bounded by the pipe */
     close_report(self);
     self->process = 0;
+    log_debug("step ends", "job", self->job.job_id, "step", LOG_NUMBER(self->index), "rows",
+              LOG_NUMBER(self->last_word.rows_read), "cpu_ms", LOG_NUMBER(end->cpu_ms), "memory_kb",
+              LOG_NUMBER(end->memory_kb), NULL);
     if (self->state == RUNNER_STOPPING) {
         runner_stop(self);
         return true;

@@ -8,9 +8,9 @@
 #define RUNNER_H
 
 #include "files/files.h"
+#include "process/zygote.h"
 #include "settings.h"
 #include "wire/work_frame.h"
-#include "zygote.h"
 
 struct runner;
 

@@ -5,8 +5,8 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "process/zygote.h"
 #include "settings.h"
-#include "zygote.h"
 
 struct worker;
 

@@ -3,9 +3,9 @@
 #ifndef VERDICT_H
 #define VERDICT_H
 
-#include "report.h"
-#include "sandbox.h"
-#include "zygote.h"
+#include "process/report.h"
+#include "process/sandbox.h"
+#include "process/zygote.h"
 
 enum verdict_kind {
     VERDICT_DONE,   /* the report's DONE counts */

@@ -1,4 +1,4 @@
-#include "report.h"
+#include "process/report.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef PLAN_H
 #define PLAN_H
 
-#include "zygote.h"
+#include "process/zygote.h"
 
 struct plan {
     const char *operation;

@@ -1,6 +1,6 @@
-#include "sandbox.h"
+#include "process/sandbox.h"
 
-#include "report.h"
+#include "process/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

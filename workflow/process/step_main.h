@@ -3,7 +3,7 @@
 #ifndef STEP_MAIN_H
 #define STEP_MAIN_H
 
-#include "zygote.h"
+#include "process/zygote.h"
 
 #define STEP_EXIT_UNPREPARED 78 /* the process could not be set up; the step never ran */
 

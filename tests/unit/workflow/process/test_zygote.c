@@ -1,11 +1,11 @@
 /* Steps that do what a step must not: each ends in an error that names the limit, its value and its key, and the next
  * one runs as if nothing had happened. The planted steps run in real processes inside the real sandbox. */
-#include "zygote.h"
+#include "process/zygote.h"
 
 #include "clock.h"
-#include "plan.h"
-#include "report.h"
-#include "verdict.h"
+#include "process/plan.h"
+#include "process/report.h"
+#include "process/verdict.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
-#include "step_main.h"
+#include "process/step_main.h"
 
 #include "output_name.h"
-#include "plan.h"
-#include "report.h"
+#include "process/plan.h"
+#include "process/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

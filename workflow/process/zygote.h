@@ -8,7 +8,7 @@
 #define ZYGOTE_H
 
 #include "operations/step.h"
-#include "sandbox.h"
+#include "process/sandbox.h"
 
 #define ZYGOTE_STEPS_MAX 256 /* processes at a time */
 

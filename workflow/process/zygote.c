@@ -1,6 +1,6 @@
-#include "zygote.h"
+#include "process/zygote.h"
 
-#include "step_main.h"
+#include "process/step_main.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "verdict.h"
+#include "process/verdict.h"
 
 #include <inttypes.h>
 #include <signal.h>
