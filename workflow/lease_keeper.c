@@ -36,7 +36,7 @@ struct keeper {
     bool greeted;
     bool draining;
     bool bye_due;
-    int64_t hello_due_ms;
+    int64_t hello_due_ms, hello_sent_ms;
     int64_t beat_due_ms;
     struct event *saying; /* a progress handed out by keeper_next(), freed at the next call */
     size_t held;
@@ -103,19 +103,24 @@ void keeper_destroy(struct keeper **self_p)
 
 /* --- what the broker says --- */
 
+/* A WELCOME that answers no HELLO of ours means that the broker does not know us (any more). One that comes soon after
+ * a HELLO answers its repetition. */
+static enum keeper_news take_surprise(struct keeper *self, uint64_t old_term, int64_t now_ms)
+{
+    bool repeated = self->term == old_term && now_ms - self->hello_sent_ms < (int64_t)self->beat_ms;
+    if (!repeated)
+        keeper_connected(self, now_ms);
+    return KEEPER_NOTHING;
+}
+
 static enum keeper_news take_welcome(struct keeper *self, const struct work_frame *frame, int64_t now_ms)
 {
-    bool known = self->greeted && frame->term == self->term;
-    bool restarted = self->greeted && frame->term != self->term;
+    uint64_t old_term = self->term;
     self->term = frame->term;
     if (frame->beat_ms > 0)
         self->beat_ms = frame->beat_ms;
-    if (known)
-        return KEEPER_NOTHING;
-    if (restarted) {
-        keeper_connected(self, now_ms);
-        return KEEPER_NOTHING;
-    }
+    if (self->greeted)
+        return take_surprise(self, old_term, now_ms);
     self->greeted = true;
     self->beat_due_ms = now_ms + self->beat_ms;
     self->bye_due = self->draining;
@@ -323,6 +328,7 @@ static bool next_hello(struct keeper *self, int64_t now_ms, struct work_frame *o
     if (now_ms < self->hello_due_ms)
         return false;
     self->hello_due_ms = now_ms + self->beat_ms;
+    self->hello_sent_ms = now_ms;
     write_state(self, WORK_HELLO, out);
     return true;
 }

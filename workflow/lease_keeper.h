@@ -5,11 +5,11 @@
  * that comes (keeper_take) and sends every frame that is due (keeper_next); a frame that could not be sent needs no
  * care, because all that matters is said again until it is answered. A simulator links this very file.
  *
- * Greeting: HELLO with the held tokens until WELCOME. A WELCOME of another term (the broker was restarted) means: greet
- * again. Until then events wait, so that they arrive in order behind the HELLO.
- * A lease is held from JOB until its last event is acknowledged, it is revoked, or more than KEEPER_LEASE_BYTES_MAX
- * wait unacknowledged: then it is given up, and its job goes on elsewhere from the last step the broker knows. The
- * silence of a broker ends nothing: workers go on through its outage. */
+ * Greeting: HELLO with the held tokens until WELCOME. A WELCOME nobody asked for (the broker was restarted, or has
+ * forgotten this worker) means: greet again. Until then events wait, so that they arrive in order behind the HELLO. A
+ * lease is held from JOB until its last event is acknowledged, it is revoked, or more than KEEPER_LEASE_BYTES_MAX wait
+ * unacknowledged: then it is given up, and its job goes on elsewhere from the last step the broker knows. The silence
+ * of a broker ends nothing: workers go on through its outage. */
 #ifndef LEASE_KEEPER_H
 #define LEASE_KEEPER_H
 
