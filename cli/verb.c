@@ -3,14 +3,20 @@
 #include "config.h"
 #include "nearest.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#define FREE_PORTS_MAX 64
 
 static int help_verb(int argc, char **argv);
 static int version_verb(int argc, char **argv);
 static int check_verb(int argc, char **argv);
 static int docs_verb(int argc, char **argv);
+static int ports_verb(int argc, char **argv);
 
 static const struct verb verbs[] = {
     {"serve", "[--config FILE] [--workers N] [--verbose]", "start broker, gateway and workers, and keep them running",
@@ -25,6 +31,7 @@ static const struct verb verbs[] = {
     {"--check-config", "", NULL, check_verb},
     {"--config", "", NULL, check_verb},
     {"docs-configuration", "", NULL, docs_verb},
+    {"free-ports", "", NULL, ports_verb},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -80,6 +87,23 @@ static int docs_verb(int argc, char **argv)
     (void)argv;
     config_print_docs(stdout);
     return EXIT_DONE;
+}
+
+/* For scripts: so many loopback ports that are free at this moment, in one line. All are held until all are known. */
+static int ports_verb(int argc, char **argv)
+{
+    int count = argc == 2 ? atoi(argv[1]) : 1, made = 0;
+    for (; made < count && made < FREE_PORTS_MAX; made++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof address;
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 ||
+            getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+            return EXIT_FAILED;
+        printf(made ? " %u" : "%u", ntohs(address.sin_port));
+    }
+    puts("");
+    return made == count ? EXIT_DONE : EXIT_USAGE; /* the ports are given back by our end */
 }
 
 static int unknown_verb(const char *word)
