@@ -1,0 +1,189 @@
+/* The list of changes: rows in an array, their texts in blocks that never move. */
+#include "core/change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 64
+#define BLOCK_SIZE ((size_t)64 << 10)
+
+static const char *const chat_names[] = {
+    [CHAT_CREATED] = "created",
+    [CHAT_PROCESSING] = "processing",
+    [CHAT_COMPLETED] = "completed",
+    [CHAT_FAILED] = "failed",
+};
+static const char *const job_names[] = {
+    [JOB_PENDING] = "pending", [JOB_RUNNING] = "running",     [JOB_COMPLETED] = "completed",
+    [JOB_FAILED] = "failed",   [JOB_CANCELLED] = "cancelled",
+};
+static const char *const step_names[] = {
+    [STEP_PENDING] = "pending",
+    [STEP_RUNNING] = "running",
+    [STEP_COMPLETED] = "completed",
+    [STEP_FAILED] = "failed",
+};
+
+const char *chat_status_name(enum chat_status status)
+{
+    return chat_names[status];
+}
+
+const char *job_status_name(enum job_status status)
+{
+    return job_names[status];
+}
+
+const char *step_status_name(enum step_status status)
+{
+    return step_names[status];
+}
+
+bool job_status_final(enum job_status status)
+{
+    return status != JOB_PENDING && status != JOB_RUNNING;
+}
+
+struct block {
+    struct block *next;
+    size_t used, room;
+    char bytes[];
+};
+
+struct changes {
+    struct change *list;
+    size_t count, room;
+    struct block *blocks;
+};
+
+enum err changes_new(struct changes **out)
+{
+    *out = calloc(1, sizeof **out);
+    return *out ? ERR_OK : ERR_MEMORY;
+}
+
+static void free_blocks(struct changes *self)
+{
+    while (self->blocks) {
+        struct block *next = self->blocks->next;
+        free(self->blocks);
+        self->blocks = next;
+    }
+}
+
+void changes_destroy(struct changes **self_p)
+{
+    struct changes *self = *self_p;
+    if (!self)
+        return;
+    free_blocks(self);
+    free(self->list);
+    free(self);
+    *self_p = NULL;
+}
+
+void changes_clear(struct changes *self)
+{
+    free_blocks(self);
+    self->count = 0;
+}
+
+static struct block *block_for(struct changes *self, size_t len)
+{
+    if (self->blocks && self->blocks->room - self->blocks->used >= len)
+        return self->blocks;
+    size_t room = len > BLOCK_SIZE ? len : BLOCK_SIZE;
+    struct block *block = malloc(sizeof *block + room);
+    if (!block)
+        return NULL;
+    *block = (struct block){.next = self->blocks, .room = room};
+    self->blocks = block;
+    return block;
+}
+
+/* Replaces *text by a copy of len bytes and a NUL. NULL becomes "". */
+static enum err keep_bytes(struct changes *self, const char **text, size_t len)
+{
+    struct block *block = block_for(self, len + 1);
+    if (!block)
+        return ERR_MEMORY;
+    char *at = block->bytes + block->used;
+    if (len > 0)
+        memcpy(at, *text, len);
+    at[len] = '\0';
+    block->used += len + 1;
+    *text = at;
+    return ERR_OK;
+}
+
+static enum err keep(struct changes *self, const char **const *texts, size_t count)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = keep_bytes(self, texts[i], *texts[i] ? strlen(*texts[i]) : 0);
+    return err;
+}
+
+#define KEEP(self, ...)                                                                                                \
+    keep(self, (const char **const[]){__VA_ARGS__}, sizeof((const char **const[]){__VA_ARGS__}) / sizeof(const char **))
+
+static enum err keep_event(struct changes *self, struct event_row *row)
+{
+    enum err err = KEEP(self, &row->chat_id, &row->type, &row->job_id, &row->event_id);
+    return err == ERR_OK ? keep_bytes(self, &row->body, row->body_len) : err;
+}
+
+static enum err keep_texts(struct changes *self, struct change *change)
+{
+    struct chat_row *chat = &change->of.chat;
+    struct message_row *message = &change->of.message;
+    struct file_row *file = &change->of.file;
+    struct job_row *job = &change->of.job;
+    struct step_row *step = &change->of.step;
+    struct answer_row *answer = &change->of.answer;
+    switch (change->kind) {
+    case CHANGE_CHAT_PUT:
+    case CHANGE_CHAT_DELETE:
+        return KEEP(self, &chat->chat_id, &chat->participant_name, &chat->partition_key, &chat->metadata, &chat->epoch);
+    case CHANGE_MESSAGE_ADD:
+        return KEEP(self, &message->message_id, &message->chat_id, &message->message_type, &message->content,
+                    &message->metadata);
+    case CHANGE_FILE_ADD: return KEEP(self, &file->file_id, &file->chat_id, &file->name, &file->key, &file->job_id);
+    case CHANGE_JOB_PUT:
+        return KEEP(self, &job->job_id, &job->chat_id, &job->input_name, &job->input_key, &job->trace, &job->error);
+    case CHANGE_STEP_PUT:
+        return KEEP(self, &step->step_id, &step->chat_id, &step->job_id, &step->operation, &step->arguments,
+                    &step->input_file, &step->output_file, &step->spool_key, &step->result, &step->error_message);
+    case CHANGE_EVENT_ADD: return keep_event(self, &change->of.event);
+    case CHANGE_ANSWER_PUT: return KEEP(self, &answer->message, &answer->body, &answer->job_id);
+    case CHANGE_GARBAGE_ADD: return KEEP(self, &change->of.garbage_key);
+    }
+    return ERR_INTERNAL;
+}
+
+enum err changes_add(struct changes *self, const struct change *change)
+{
+    if (self->count == self->room) {
+        size_t room = self->room ? self->room * 2 : FIRST_ROOM;
+        struct change *list = realloc(self->list, room * sizeof *list);
+        if (!list)
+            return ERR_MEMORY;
+        self->list = list;
+        self->room = room;
+    }
+    self->list[self->count] = *change;
+    enum err err = keep_texts(self, &self->list[self->count]);
+    if (err == ERR_OK)
+        self->count++;
+    return err;
+}
+
+size_t changes_count(const struct changes *self)
+{
+    return self->count;
+}
+
+const struct change *changes_at(const struct changes *self, size_t i)
+{
+    return &self->list[i];
+}

@@ -1,0 +1,193 @@
+#include "core/core.h"
+
+#include "core/call.h"
+#include "core/follow.h"
+#include "core/handlers.h"
+#include "core/lease.h"
+#include "core/roster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIM_EVERY_MS 1000
+
+/* ---- helpers of the other files ---- */
+
+void core_fail(struct core *self, enum err err)
+{
+    if (self->err == ERR_OK)
+        self->err = err;
+}
+
+void *core_alloc(struct core *self, size_t size)
+{
+    void *memory = calloc(1, size);
+    if (!memory)
+        core_fail(self, ERR_MEMORY);
+    return memory;
+}
+
+char *core_copy_text(struct core *self, const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        core_fail(self, ERR_MEMORY);
+    return copy;
+}
+
+void core_change(struct core *self, const struct change *change)
+{
+    enum err err = changes_add(self->changes, change);
+    if (err != ERR_OK)
+        core_fail(self, err);
+}
+
+struct effect *core_effect(struct core *self, enum effect_kind kind)
+{
+    struct effect *effect = effects_add(self->effects, kind);
+    if (!effect)
+        core_fail(self, ERR_MEMORY);
+    return effect;
+}
+
+void core_hex(struct core *self, char *out, size_t digits)
+{
+    unsigned char bytes[ID_HEX_LEN / 2];
+    self->random.fill(self->random.context, bytes, digits / 2);
+    for (size_t i = 0; i < digits / 2; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void core_uuid(struct core *self, char out[ID_UUID_LEN + 1])
+{
+    unsigned char b[16];
+    self->random.fill(self->random.context, b, sizeof b);
+    b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
+    snprintf(out, ID_UUID_LEN + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+/* ---- life ---- */
+
+static enum err new_maps(struct core *self)
+{
+    struct strmap **const maps[] = {&self->chats,  &self->links,   &self->workers,
+                                    &self->leases, &self->waiters, &self->publishers};
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < sizeof maps / sizeof *maps && err == ERR_OK; i++)
+        err = strmap_new(maps[i]);
+    if (err == ERR_OK)
+        err = dedupe_new(&self->answers, self->settings.remembered_max);
+    return err == ERR_OK ? dedupe_new(&self->events, self->settings.remembered_max) : err;
+}
+
+enum err core_new(struct core **out, const struct core_settings *settings, const struct random_source *random,
+                  struct token newest, uint64_t rooms)
+{
+    struct core *self = calloc(1, sizeof *self);
+    if (!self)
+        return ERR_MEMORY;
+    self->settings = *settings;
+    self->random = *random;
+    self->term = newest.term;
+    self->counter = newest.counter;
+    self->rooms = rooms;
+    enum err err = new_maps(self);
+    if (err != ERR_OK)
+        core_destroy(&self);
+    *out = self;
+    return err;
+}
+
+struct token core_newest_token(const struct core *self)
+{
+    return (struct token){self->term, self->counter};
+}
+
+/* Empties a map; the end of a value takes it out itself or leaves that to us. */
+static void end_each(struct core *self, struct strmap *map, void (*end)(struct core *, void *))
+{
+    size_t cursor = 0, len;
+    const void *key;
+    void *value;
+    while (map && strmap_next(map, &cursor, &key, &len, &value))
+        end(self, value);
+}
+
+static void end_link(struct core *self, void *value)
+{
+    feed_link_closed(self, value);
+}
+
+static void end_chat(struct core *self, void *value)
+{
+    chat_destroy(self, value);
+}
+
+static void end_worker(struct core *self, void *value)
+{
+    roster_remove(self, value);
+}
+
+static void end_publisher(struct core *self, void *value)
+{
+    (void)self;
+    free(value);
+}
+
+void core_destroy(struct core **self_p)
+{
+    struct core *self = *self_p;
+    if (!self)
+        return;
+    end_each(self, self->links, end_link);
+    end_each(self, self->chats, end_chat);
+    end_each(self, self->workers, end_worker);
+    end_each(self, self->publishers, end_publisher);
+    strmap_destroy(&self->chats);
+    strmap_destroy(&self->links);
+    strmap_destroy(&self->workers);
+    strmap_destroy(&self->leases);
+    strmap_destroy(&self->waiters);
+    strmap_destroy(&self->publishers);
+    dedupe_destroy(&self->answers);
+    dedupe_destroy(&self->events);
+    free(self);
+    *self_p = NULL;
+}
+
+void core_trim(struct core *self, struct core_time now)
+{
+    if (now.mono_ms - self->trimmed_ms < TRIM_EVERY_MS)
+        return;
+    self->trimmed_ms = now.mono_ms;
+    size_t cursor = 0, len;
+    const void *key;
+    void *value;
+    while (strmap_next(self->chats, &cursor, &key, &len, &value))
+        if (chat_idle(value, now.mono_ms))
+            chat_destroy(self, value);
+}
+
+struct core_counts core_count(const struct core *self)
+{
+    struct core_counts counts = {
+        .chats = strmap_count(self->chats),
+        .links = strmap_count(self->links),
+        .open_jobs = self->open_jobs,
+        .rooms = self->rooms,
+        .frames_refused = self->frames_refused,
+        .publish_lost = self->publish_lost,
+    };
+    size_t cursor = 0, len;
+    const void *key;
+    void *value;
+    while (strmap_next(self->workers, &cursor, &key, &len, &value)) {
+        const struct worker *worker = value;
+        counts.workers += !worker->draining;
+        counts.free_slots += worker->free_slots;
+    }
+    return counts;
+}

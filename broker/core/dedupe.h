@@ -1,0 +1,17 @@
+/* dedupe - remembers the newest `max` keys with a value each, first in, first out. Values are freed with free(3). */
+#ifndef DEDUPE_H
+#define DEDUPE_H
+
+#include "err.h"
+
+#include <stdint.h>
+
+struct dedupe;
+
+enum err dedupe_new(struct dedupe **out, uint32_t max) MUST_CHECK;
+void dedupe_destroy(struct dedupe **self_p);
+/* Takes *value whatever the result; a key that is already there keeps its place and gets the new value. */
+enum err dedupe_put(struct dedupe *self, const void *key, size_t len, void **value) MUST_CHECK;
+void *dedupe_get(const struct dedupe *self, const void *key, size_t len); /* borrowed; NULL = not remembered */
+
+#endif

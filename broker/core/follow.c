@@ -1,0 +1,496 @@
+#include "core/follow.h"
+
+#include "core/snapshot.h"
+#include "event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RANGE_EVENTS   256 /* of one read from the record */
+#define RANGE_RETRY_MS 500 /* after a read that failed */
+
+static struct bytes text_bytes(const char *text)
+{
+    return (struct bytes){text, strlen(text)};
+}
+
+static struct feed_record record_for(const struct chat *chat, enum feed_kind kind)
+{
+    return (struct feed_record){.kind = kind, .chat = text_bytes(chat->id)};
+}
+
+/* ---- who belongs where ---- */
+
+static struct follow *follow_of(struct feed_link *link, const struct chat *chat)
+{
+    struct follow *self = chat->follows;
+    while (self && self->link != link)
+        self = self->chat_next;
+    return self;
+}
+
+static struct follow *follow_new(struct core *core, struct feed_link *link, struct chat *chat)
+{
+    struct follow *self = core_alloc(core, sizeof *self);
+    if (!self)
+        return NULL;
+    self->link = link;
+    self->chat = chat;
+    self->chat_next = chat->follows;
+    if (chat->follows)
+        chat->follows->chat_prev = self;
+    chat->follows = self;
+    self->link_next = link->follows;
+    if (link->follows)
+        link->follows->link_prev = self;
+    link->follows = self;
+    return self;
+}
+
+static void leave_behind(struct follow *self)
+{
+    if (!self->behind)
+        return;
+    struct follow **at = &self->link->behind;
+    while (*at != self)
+        at = &(*at)->behind_next;
+    *at = self->behind_next;
+    self->behind = false;
+}
+
+static void fall_behind(struct follow *self)
+{
+    if (self->behind)
+        return;
+    self->behind = true;
+    self->behind_next = self->link->behind;
+    self->link->behind = self;
+}
+
+static void follow_free(struct core *core, struct follow *self)
+{
+    leave_behind(self);
+    if (self->chat_prev)
+        self->chat_prev->chat_next = self->chat_next;
+    else
+        self->chat->follows = self->chat_next;
+    if (self->chat_next)
+        self->chat_next->chat_prev = self->chat_prev;
+    if (self->link_prev)
+        self->link_prev->link_next = self->link_next;
+    else
+        self->link->follows = self->link_next;
+    if (self->link_next)
+        self->link_next->link_prev = self->link_prev;
+    self->chat->used_ms = core->now.mono_ms;
+    free(self);
+}
+
+void follow_detach(struct core *core, struct feed_link *link, uint64_t id)
+{
+    struct attach *attach = strmap_take(link->attaches, &id, sizeof id);
+    if (!attach)
+        return;
+    struct follow *follow = attach->follow;
+    struct attach **at = &follow->attaches;
+    while (*at != attach)
+        at = &(*at)->next;
+    *at = attach->next;
+    if (attach->state == ATTACH_LIVE)
+        follow->live--;
+    free(attach);
+    if (!follow->attaches)
+        follow_free(core, follow);
+}
+
+void follow_end(struct core *core, struct follow *self)
+{
+    bool last = false;
+    while (!last) {
+        last = self->attaches->next == NULL;
+        follow_detach(core, self->link, self->attaches->id);
+    }
+}
+
+static void add_attach(struct core *core, struct follow *follow, const struct request_frame *frame)
+{
+    struct attach *attach = core_alloc(core, sizeof *attach);
+    enum err err =
+        attach ? strmap_put(follow->link->attaches, &frame->attach, sizeof frame->attach, attach, NULL) : ERR_MEMORY;
+    if (err != ERR_OK) {
+        core_fail(core, err);
+        free(attach);
+        if (!follow->attaches)
+            follow_free(core, follow);
+        return;
+    }
+    attach->id = frame->attach;
+    attach->follow = follow;
+    attach->has_since = frame->has_since;
+    attach->since = frame->since;
+    memcpy(attach->epoch, frame->epoch, sizeof attach->epoch);
+    struct attach **at = &follow->attaches; /* at the end: newcomers are answered in the order they came */
+    while (*at)
+        at = &(*at)->next;
+    *at = attach;
+    fall_behind(follow);
+}
+
+void follow_attach(struct core *core, struct feed_link *link, struct chat *chat, const struct request_frame *frame)
+{
+    follow_detach(core, link, frame->attach);
+    if (strmap_count(link->attaches) >= LINK_ATTACHES) {
+        core->frames_refused++;
+        return;
+    }
+    struct follow *follow = follow_of(link, chat);
+    if (!follow)
+        follow = follow_new(core, link, chat);
+    if (follow)
+        add_attach(core, follow, frame);
+}
+
+/* ---- sending; each false when the window is full ---- */
+
+static bool send_event(struct core *core, struct follow *self, const struct tail_event *event)
+{
+    if (event->closing) {
+        struct feed_record closing = record_for(self->chat, FEED_PROGRESS);
+        closing.key = text_bytes(event->closing_key);
+        closing.closing = true;
+        closing.body = (struct bytes){event->closing, event->closing_len};
+        if (!feed_link_add(core, self->link, &closing))
+            return false;
+    }
+    struct feed_record record = record_for(self->chat, FEED_EVENT);
+    record.seq = event->seq;
+    record.terminal = event->terminal;
+    record.body = (struct bytes){event->body, event->len};
+    if (!feed_link_add(core, self->link, &record))
+        return false;
+    self->sent = event->seq;
+    return true;
+}
+
+static bool send_replay(struct core *core, struct attach *attach, uint64_t seq, bool terminal, struct bytes body)
+{
+    struct feed_record record = record_for(attach->follow->chat, FEED_REPLAY);
+    record.attach = attach->id;
+    record.seq = seq;
+    record.terminal = terminal;
+    record.body = body;
+    if (!feed_link_add(core, attach->follow->link, &record))
+        return false;
+    attach->sent = seq;
+    return true;
+}
+
+static bool send_progress(struct core *core, struct follow *self, const char *key, const char *body, size_t len,
+                          bool closing)
+{
+    struct feed_record record = record_for(self->chat, FEED_PROGRESS);
+    record.key = text_bytes(key);
+    record.closing = closing;
+    record.body = (struct bytes){body, len};
+    return feed_link_add(core, self->link, &record);
+}
+
+/* The newest progress of every unfinished step, or only of those no snapshot tells (outside programs' steps). */
+static bool send_all_progress(struct core *core, struct follow *self, bool outside_only)
+{
+    const struct chat *chat = self->chat;
+    for (uint32_t i = 0; i < chat->progress_count; i++) {
+        const struct step_progress *progress = &chat->progress[i];
+        if (outside_only && progress->job)
+            continue;
+        if (!send_progress(core, self, progress->key, progress->body, progress->len, false))
+            return false;
+    }
+    return true;
+}
+
+static bool send_snapshot(struct core *core, struct follow *self, struct feed_record *record)
+{
+    struct compose snapshot = COMPOSE_INIT;
+    snapshot_write(core, self->chat, &snapshot);
+    if (snapshot.err != ERR_OK)
+        core_fail(core, snapshot.err);
+    record->epoch = text_bytes(self->chat->epoch);
+    record->seq = record->head = self->chat->head;
+    record->body = (struct bytes){snapshot.buf.data, snapshot.buf.len};
+    bool sent = snapshot.err == ERR_OK && feed_link_add(core, self->link, record);
+    compose_fini(&snapshot);
+    return sent;
+}
+
+static bool send_reset(struct core *core, struct follow *self)
+{
+    struct feed_record record = record_for(self->chat, FEED_RESET);
+    if (!send_snapshot(core, self, &record))
+        return false;
+    self->sent = self->chat->head;
+    self->reset = false;
+    return true;
+}
+
+/* Answers an attach with a snapshot; it then holds everything up to the head. */
+static bool send_attached_snapshot(struct core *core, struct attach *attach, enum feed_resume resume)
+{
+    struct follow *follow = attach->follow;
+    struct feed_record record = record_for(follow->chat, FEED_ATTACHED);
+    record.attach = attach->id;
+    record.resume = resume;
+    if (!send_snapshot(core, follow, &record))
+        return false;
+    attach->sent = follow->chat->head;
+    attach->state = ATTACH_REPLAY;
+    return true;
+}
+
+static bool send_attached_resumed(struct core *core, struct attach *attach)
+{
+    struct follow *follow = attach->follow;
+    struct feed_record record = record_for(follow->chat, FEED_ATTACHED);
+    record.attach = attach->id;
+    record.resume = FEED_RESUMED;
+    record.epoch = text_bytes(follow->chat->epoch);
+    record.seq = attach->since;
+    record.head = follow->chat->head;
+    if (!feed_link_add(core, follow->link, &record))
+        return false;
+    attach->sent = attach->since;
+    attach->resumed = true;
+    attach->state = ATTACH_REPLAY;
+    return true;
+}
+
+/* ---- live ---- */
+
+void follow_event(struct core *core, struct chat *chat)
+{
+    const struct tail_event *event = chat_tail_find(core, chat, chat->head);
+    for (struct follow *self = chat->follows; self && event; self = self->chat_next) {
+        bool current = self->live > 0 && !self->reset && self->sent + 1 == event->seq;
+        if (!current || !send_event(core, self, event))
+            fall_behind(self);
+    }
+}
+
+void follow_progress(struct core *core, struct chat *chat, const char *key, const char *body, size_t len, bool closing)
+{
+    for (struct follow *self = chat->follows; self; self = self->chat_next) {
+        if (self->live == 0)
+            continue;
+        bool current = !self->reset && self->sent == chat->head;
+        if (current && send_progress(core, self, key, body, len, closing))
+            continue;
+        self->progress_behind = true;
+        fall_behind(self);
+    }
+}
+
+void follow_reset(struct core *core, struct chat *chat)
+{
+    for (struct follow *self = chat->follows; self; self = self->chat_next) {
+        for (struct attach *attach = self->attaches; attach; attach = attach->next)
+            if (attach->state == ATTACH_REPLAY)
+                attach->state = ATTACH_NEW; /* what it got so far is void; it is answered again */
+        self->reading = false;
+        self->reset = self->live > 0;
+        if (!self->reset || !send_reset(core, self))
+            fall_behind(self);
+    }
+}
+
+/* ---- catching up ---- */
+
+static void ask_range(struct core *core, struct follow *self, uint64_t since)
+{
+    struct effect *effect = core_effect(core, EFFECT_QUERY);
+    struct query *query = effect ? core_alloc(core, sizeof *query) : NULL;
+    if (!query)
+        return;
+    query->kind = QUERY_RANGE;
+    memcpy(query->chat, self->chat->id, sizeof query->chat);
+    query->since = since;
+    query->limit = RANGE_EVENTS;
+    query->link = self->link->number;
+    query->generation = self->chat->generation;
+    effect->query = query;
+    self->reading = true;
+}
+
+/* The live stream up to the head. */
+static bool catch_up_live(struct core *core, struct follow *self)
+{
+    if (self->live == 0)
+        return true;
+    if (self->reset && !send_reset(core, self))
+        return false;
+    while (self->sent < self->chat->head) {
+        const struct tail_event *event = chat_tail_find(core, self->chat, self->sent + 1);
+        if (!event) {
+            ask_range(core, self, self->sent);
+            return false;
+        }
+        if (!send_event(core, self, event))
+            return false;
+    }
+    if (self->progress_behind && !send_all_progress(core, self, false))
+        return false;
+    self->progress_behind = false;
+    return true;
+}
+
+static bool can_resume(const struct attach *attach)
+{
+    const struct chat *chat = attach->follow->chat;
+    return attach->has_since && chat->epoch[0] && strcmp(attach->epoch, chat->epoch) == 0 &&
+           attach->since <= chat->head;
+}
+
+static bool answer_attach(struct core *core, struct attach *attach)
+{
+    struct follow *follow = attach->follow;
+    struct chat *chat = follow->chat;
+    if (!can_resume(attach)) {
+        bool other = attach->epoch[0] && strcmp(attach->epoch, chat->epoch) != 0;
+        return send_attached_snapshot(core, attach, other ? FEED_RESET_HISTORY : FEED_SNAPSHOT);
+    }
+    if (attach->since == chat->head || chat_tail_find(core, chat, attach->since + 1))
+        return send_attached_resumed(core, attach);
+    ask_range(core, follow, attach->since); /* only the record knows whether it reaches back that far */
+    return false;
+}
+
+static bool replay_attach(struct core *core, struct attach *attach)
+{
+    struct follow *follow = attach->follow;
+    while (attach->sent < follow->chat->head) {
+        const struct tail_event *event = chat_tail_find(core, follow->chat, attach->sent + 1);
+        if (!event) {
+            ask_range(core, follow, attach->sent);
+            return false;
+        }
+        struct bytes body = {event->body, event->len};
+        if (!send_replay(core, attach, event->seq, event->terminal, body))
+            return false;
+    }
+    return true;
+}
+
+/* The live stream is at the head here, so the newcomer joins it without a seam. */
+static bool go_live(struct core *core, struct attach *attach)
+{
+    struct follow *follow = attach->follow;
+    struct feed_record record = record_for(follow->chat, FEED_LIVE);
+    record.attach = attach->id;
+    if (!feed_link_add(core, follow->link, &record))
+        return false;
+    attach->state = ATTACH_LIVE;
+    follow->live++;
+    follow->sent = follow->chat->head;
+    if (!send_all_progress(core, follow, !attach->resumed))
+        follow->progress_behind = true;
+    return !follow->progress_behind;
+}
+
+static bool catch_up_attach(struct core *core, struct attach *attach)
+{
+    if (attach->state == ATTACH_NEW && !answer_attach(core, attach))
+        return false;
+    return replay_attach(core, attach) && go_live(core, attach);
+}
+
+static bool catch_up(struct core *core, struct follow *self)
+{
+    if (self->reading || core->now.mono_ms < self->retry_ms || !catch_up_live(core, self))
+        return false;
+    for (struct attach *attach = self->attaches; attach; attach = attach->next)
+        if (attach->state != ATTACH_LIVE && !catch_up_attach(core, attach))
+            return false;
+    return true;
+}
+
+void follow_catch_up(struct core *core, struct feed_link *link)
+{
+    if (!feed_link_has_room(core, link))
+        return;
+    struct follow *self = link->behind;
+    link->behind = NULL;
+    while (self) {
+        struct follow *next = self->behind_next;
+        self->behind = false;
+        if (!catch_up(core, self))
+            fall_behind(self);
+        self = next;
+    }
+}
+
+/* ---- events that came from the record ---- */
+
+static bool live_row(struct core *core, struct follow *self, const struct event_row *row)
+{
+    struct tail_event *event = tail_event_new(core, row->type, row->seq, row->body, row->body_len);
+    bool sent = event && send_event(core, self, event);
+    tail_event_free(event);
+    return sent;
+}
+
+static void range_to_live(struct core *core, struct follow *self, const struct range *range)
+{
+    for (size_t i = 0; i < range->count; i++) {
+        const struct event_row *row = &range->rows[i];
+        if (row->seq == self->sent + 1 && !live_row(core, self, row))
+            return;
+    }
+}
+
+static void range_to_attach(struct core *core, struct attach *attach, const struct range *range)
+{
+    for (size_t i = 0; i < range->count; i++) {
+        const struct event_row *row = &range->rows[i];
+        const struct event_type *type = event_type_find(row->type, strlen(row->type));
+        struct bytes body = {row->body, row->body_len};
+        if (row->seq == attach->sent + 1 && !send_replay(core, attach, row->seq, type && type->terminal, body))
+            return;
+    }
+}
+
+/* An attach nobody answered yet: the record either goes on right after its `since`, or does not reach back that far. */
+static bool range_answers(struct core *core, struct attach *attach, const struct range *range)
+{
+    bool whole = range->count > 0 && range->rows[0].seq == attach->since + 1;
+    return whole ? send_attached_resumed(core, attach) : send_attached_snapshot(core, attach, FEED_GAP);
+}
+
+static void range_for(struct core *core, struct follow *self, const struct range *range)
+{
+    if (self->live > 0 && !self->reset && self->sent < self->chat->head) {
+        if (self->sent == range->since)
+            range_to_live(core, self, range);
+        return;
+    }
+    for (struct attach *attach = self->attaches; attach; attach = attach->next) {
+        bool asked = attach->state == ATTACH_NEW && can_resume(attach) && attach->since == range->since;
+        if (asked && !range_answers(core, attach, range))
+            return;
+        if (attach->state == ATTACH_REPLAY && attach->sent == range->since)
+            range_to_attach(core, attach, range);
+    }
+}
+
+void follow_range(struct core *core, const struct range *range)
+{
+    struct feed_link *link = feed_link_find(core, range->link);
+    struct chat *chat = chat_find(core, range->chat);
+    struct follow *self = link && chat && chat->generation == range->generation ? follow_of(link, chat) : NULL;
+    if (!self || !self->reading)
+        return;
+    self->reading = false;
+    fall_behind(self);
+    if (range->failed)
+        self->retry_ms = core->now.mono_ms + RANGE_RETRY_MS;
+    else
+        range_for(core, self, range);
+}

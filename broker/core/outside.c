@@ -1,0 +1,229 @@
+/* Events of outside programs. They never change the state of a job; their own numbers, epochs and job ids are taken
+ * off. */
+#include "core/chat.h"
+#include "core/compose.h"
+#include "core/follow.h"
+#include "core/handlers.h"
+#include "core/record.h"
+#include "event.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TYPE_MAX       65 /* 64 bytes and a NUL */
+#define EVENT_ID_MAX   129
+#define PUBLISHER_MAX  65
+#define PUBLISHERS_MAX 1024 /* whose numbers are watched; further ones are not */
+
+struct told {
+    struct json_members members;
+    char type[TYPE_MAX], event_id[EVENT_ID_MAX], step_id[EVENT_ID_MAX];
+    const struct event_type *known; /* NULL: a type of their own */
+};
+
+bool outside_chat(const struct input *input, char out[ID_CHAT_MAX + 1])
+{
+    struct bytes chat = input->of.outside.chat;
+    if (!id_chat_valid(chat.at, chat.len))
+        return false;
+    memcpy(out, chat.at, chat.len);
+    out[chat.len] = '\0';
+    return true;
+}
+
+static void answer(struct core *core, const struct peer *peer, uint64_t seq)
+{
+    struct effect *effect = peer->len > 0 ? core_effect(core, EFFECT_PUBLISHED) : NULL;
+    if (!effect)
+        return;
+    effect->peer = *peer;
+    enum err err = seq ? buf_printf(&effect->bytes, "{\"ok\":true,\"seq\":%" PRIu64 "}", seq)
+                       : buf_add_text(&effect->bytes, "{\"ok\":true,\"seq\":null}");
+    if (err != ERR_OK)
+        core_fail(core, err);
+}
+
+static void refuse(struct core *core, const struct peer *peer, const char *reason)
+{
+    core->frames_refused++;
+    struct effect *effect = peer->len > 0 ? core_effect(core, EFFECT_PUBLISHED) : NULL;
+    if (!effect)
+        return;
+    effect->peer = *peer;
+    struct compose json = COMPOSE_INIT;
+    compose_plain(&json, "{");
+    compose_text(&json, "error", reason);
+    compose_plain(&json, "}");
+    enum err err = json.err == ERR_OK ? buf_add(&effect->bytes, json.buf.data, json.buf.len) : json.err;
+    if (err != ERR_OK)
+        core_fail(core, err);
+    compose_fini(&json);
+}
+
+/* false: `why` says what is wrong. */
+static bool read_told(const struct core *core, struct bytes json, struct told *out, struct fault *why)
+{
+    if (json.len > core->settings.event_bytes_max)
+        return fault_set(why, ERR_TOO_LARGE, "The event is larger than %" PRIu32 " bytes",
+                         core->settings.event_bytes_max) == ERR_OK;
+    if (json_scan_object(json.at, json.len, &out->members, why) != ERR_OK)
+        return false;
+    const struct json_member *id = json_members_find(&out->members, "event_id");
+    if (!json_member_plain_text(json_members_find(&out->members, "type"), out->type, sizeof out->type) || !out->type[0])
+        return fault_set(why, ERR_INVALID, "'type' must be a text of 1 to 64 bytes") == ERR_OK;
+    out->event_id[0] = '\0';
+    if (id && !json_member_plain_text(id, out->event_id, sizeof out->event_id))
+        return fault_set(why, ERR_INVALID, "'event_id' must be a text of at most 128 bytes") == ERR_OK;
+    if (!json_member_plain_text(json_members_find(&out->members, "step_id"), out->step_id, sizeof out->step_id))
+        out->step_id[0] = '\0';
+    out->known = event_type_find(out->type, strlen(out->type));
+    if (out->known && !out->known->outside)
+        return fault_set(why, ERR_DENIED, "'%s' is the broker's own word", out->type) == ERR_OK;
+    return true;
+}
+
+/* Numbers of a publisher that counts tell what got lost on the way. */
+static void watch_publisher(struct core *core, const struct told *told)
+{
+    char name[PUBLISHER_MAX];
+    int64_t number;
+    if (!json_member_plain_text(json_members_find(&told->members, "publisher"), name, sizeof name) ||
+        !json_member_int(json_members_find(&told->members, "pub_seq"), &number) || number < 1)
+        return;
+    uint64_t *last = strmap_get(core->publishers, name, strlen(name));
+    if (!last && strmap_count(core->publishers) < PUBLISHERS_MAX) {
+        last = core_alloc(core, sizeof *last);
+        enum err err = last ? strmap_put(core->publishers, name, strlen(name), last, NULL) : ERR_OK;
+        if (err != ERR_OK) {
+            core_fail(core, err);
+            free(last);
+            return;
+        }
+        if (last && number > 1)
+            *last = (uint64_t)number - 1; /* we may have started later than it */
+    }
+    if (!last)
+        return;
+    if ((uint64_t)number > *last + 1)
+        core->publish_lost += (uint64_t)number - *last - 1;
+    *last = (uint64_t)number;
+}
+
+/* ---- event ids ---- */
+
+static size_t dedupe_key(const struct chat *chat, const char *event_id, char out[ID_CHAT_MAX + EVENT_ID_MAX + 1])
+{
+    size_t len = strlen(chat->id) + 1;
+    memcpy(out, chat->id, len);
+    size_t id_len = strlen(event_id);
+    memcpy(out + len, event_id, id_len);
+    return len + id_len;
+}
+
+static uint64_t known_seq(const struct core *core, const struct chat *chat, const char *event_id, uint64_t prior)
+{
+    char key[ID_CHAT_MAX + EVENT_ID_MAX + 1];
+    size_t len = dedupe_key(chat, event_id, key);
+    const uint64_t *seq = dedupe_get(core->events, key, len);
+    return seq && *seq <= chat->head ? *seq : prior;
+}
+
+static void remember(struct core *core, const struct chat *chat, const char *event_id, uint64_t seq)
+{
+    char key[ID_CHAT_MAX + EVENT_ID_MAX + 1];
+    size_t len = dedupe_key(chat, event_id, key);
+    uint64_t *kept = core_alloc(core, sizeof *kept);
+    if (!kept)
+        return;
+    *kept = seq;
+    void *value = kept;
+    enum err err = dedupe_put(core->events, key, len, &value);
+    if (err != ERR_OK)
+        core_fail(core, err);
+}
+
+/* ---- the event itself ---- */
+
+static void outside_key(const struct told *told, char out[EVENT_ID_MAX + 10])
+{
+    size_t len = strlen(told->step_id);
+    memcpy(out, "outside/", 8);
+    memcpy(out + 8, told->step_id, len + 1);
+}
+
+/* State: nothing is written. A step that says it is over leaves nothing behind. */
+static void take_progress(struct core *core, struct chat *chat, const struct told *told)
+{
+    char key[EVENT_ID_MAX + 10], status[16];
+    outside_key(told, key);
+    struct draft draft = {.type = told->type, .members = &told->members};
+    record_progress(core, chat, &draft, key, false);
+    bool over = json_member_plain_text(json_members_find(&told->members, "status"), status, sizeof status) &&
+                (strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0);
+    if (over)
+        chat_progress_drop(chat, key);
+}
+
+/* The first event of a chat nothing was written for makes its record. */
+static bool ensure_record(struct core *core, struct chat *chat)
+{
+    if (chat->exists)
+        return true;
+    if (core->rooms >= core->settings.rooms_max)
+        return false;
+    chat_found(core, chat, true);
+    chat_put(core, chat);
+    record_reset(core, chat);
+    return true;
+}
+
+static void take_record(struct core *core, const struct input *input, struct chat *chat, const struct told *told)
+{
+    uint64_t seq = told->event_id[0] ? known_seq(core, chat, told->event_id, input->of.outside.prior_seq) : 0;
+    if (seq > 0) {
+        answer(core, &input->peer, seq);
+        return;
+    }
+    if (!ensure_record(core, chat)) {
+        refuse(core, &input->peer, "Too many chats without a conversation");
+        return;
+    }
+    struct draft draft = {.type = told->type, .members = &told->members, .event_id = told->event_id};
+    seq = record_event(core, chat, &draft, NULL);
+    if (seq == 0) {
+        refuse(core, &input->peer, "The event is too large");
+        return;
+    }
+    if (told->step_id[0]) {
+        char key[EVENT_ID_MAX + 10];
+        outside_key(told, key);
+        chat_progress_drop(chat, key);
+    }
+    if (told->event_id[0])
+        remember(core, chat, told->event_id, seq);
+    answer(core, &input->peer, seq);
+}
+
+void handle_outside(struct core *core, const struct input *input)
+{
+    char id[ID_CHAT_MAX + 1];
+    struct told told;
+    struct fault why;
+    struct chat *chat = outside_chat(input, id) ? chat_find(core, id) : NULL;
+    if (!chat) {
+        refuse(core, &input->peer, "Invalid chat id");
+        return;
+    }
+    if (!read_told(core, input->of.outside.json, &told, &why)) {
+        refuse(core, &input->peer, why.text);
+        return;
+    }
+    watch_publisher(core, &told);
+    if (told.known && told.known->kind == EVENT_STATE) {
+        take_progress(core, chat, &told);
+        answer(core, &input->peer, 0);
+    } else {
+        take_record(core, input, chat, &told);
+    }
+}

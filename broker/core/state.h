@@ -1,0 +1,52 @@
+/* state - what the core's files share: the whole state in one struct, and the changes and effects of the running call.
+ * Only files of this folder include it. */
+#ifndef STATE_H
+#define STATE_H
+
+#include "core/core.h"
+#include "core/dedupe.h"
+#include "core/turns.h"
+#include "strmap.h"
+
+struct chat;
+struct job;
+
+struct core {
+    struct core_settings settings;
+    struct random_source random;
+    uint64_t term, counter; /* the newest token */
+    uint64_t generations;
+    struct core_time now;
+    struct changes *changes; /* of the running call; borrowed */
+    struct effects *effects;
+    enum err err; /* the first failure (memory): everything after it is void */
+
+    struct strmap *chats;      /* id -> struct chat, owned */
+    struct strmap *links;      /* number -> struct feed_link, owned */
+    struct strmap *workers;    /* id -> struct worker, owned */
+    struct strmap *leases;     /* token -> struct job */
+    struct strmap *waiters;    /* request id -> struct waiter */
+    struct strmap *publishers; /* name -> uint64_t *, the last pub_seq; owned */
+    struct job *active;        /* jobs that were started and have not ended */
+    struct turns turns;        /* chats with a job to hand out */
+    struct dedupe *answers;    /* request id -> struct kept_answer */
+    struct dedupe *events;     /* chat, NUL, event_id -> uint64_t seq */
+    struct chat *loading;
+    bool tapped;
+    uint64_t open_jobs, rooms;
+    uint64_t frames_refused, publish_lost;
+    int64_t trimmed_ms;
+};
+
+/* Remembers the first failure. */
+void core_fail(struct core *self, enum err err);
+/* Zeroed memory, or NULL after core_fail(). */
+void *core_alloc(struct core *self, size_t size);
+char *core_copy_text(struct core *self, const char *text);
+void core_change(struct core *self, const struct change *change);
+struct effect *core_effect(struct core *self, enum effect_kind kind); /* NULL after core_fail() */
+
+void core_hex(struct core *self, char *out, size_t digits); /* digits even, at most 32, and a NUL */
+void core_uuid(struct core *self, char out[ID_UUID_LEN + 1]);
+
+#endif
