@@ -1,0 +1,205 @@
+#include "broker.h"
+
+#include "clock.h"
+#include "endpoint.h"
+#include "intake.h"
+#include "janitor.h"
+#include "log.h"
+#include "make_folder.h"
+#include "query.h"
+#include "turn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#define TICK_MS     50
+#define SOURCES     6
+#define REPLIES_MAX (QUERIES_MAX + JANITOR_KEYS_MAX + 16) /* one for everything that can be under way */
+#define LINGER_MS   200                                   /* for frames on their way when we stop */
+
+static struct core_settings core_settings_of(const struct settings *settings)
+{
+    return (struct core_settings){
+        .beat_ms = settings->wire.beat_ms,
+        .lease_ms = settings->broker.lease_ms,
+        .run_timeout_ms = (int64_t)settings->chat_workflows.execution.run_timeout_seconds * 1000,
+        .attempts_max = settings->broker.attempts_max,
+        .queue_jobs_max = settings->broker.queue_jobs_max,
+        .chat_events_kept = settings->broker.chat_events_kept,
+        .rooms_max = settings->broker.rooms_max,
+        .link_window = settings->wire.link_window,
+        .event_bytes_max = settings->wire.event_bytes_max,
+        .max_steps = settings->chat_workflows.execution.max_steps,
+        .remembered_max = settings->broker.batch_inputs_max > 4096 ? settings->broker.batch_inputs_max : 4096,
+        .save_intermediate_files = settings->chat_workflows.execution.save_intermediate_files,
+        .workflows_path = settings->chat_workflows.storage.workflows_path,
+    };
+}
+
+static enum err open_record(struct broker *self, struct fault *why)
+{
+    const char *path = self->settings->chat_workflows.storage.sqlite_path;
+    enum err err = make_folder_of(path, 0700, why);
+    if (err == ERR_OK)
+        err = store_open(&self->store, path, &self->term, why);
+    if (err == ERR_OK)
+        err = turn_load(self, why);
+    return err;
+}
+
+static enum err open_memory(struct broker *self, struct fault *why)
+{
+    self->callers = calloc(self->settings->broker.batch_inputs_max + 1, sizeof *self->callers);
+    self->context = zmq_ctx_new();
+    if (!self->callers || !self->context || changes_new(&self->changes) != ERR_OK ||
+        mailbox_new(&self->replies, REPLIES_MAX) != ERR_OK)
+        return fault_set(why, ERR_MEMORY, "broker: out of memory");
+    return ERR_OK;
+}
+
+static enum err open_sockets(struct broker *self, struct fault *why)
+{
+    void **const sockets[] = {
+        [ENDPOINT_REQUESTS] = &self->requests,
+        [ENDPOINT_FEED] = &self->feed,
+        [ENDPOINT_WORK] = &self->work,
+        [ENDPOINT_PUBLISH] = &self->publish,
+        [ENDPOINT_PUBLISH_ACK] = &self->publish_ack,
+        [ENDPOINT_TAP] = &self->tap,
+    };
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < sizeof sockets / sizeof *sockets && err == ERR_OK; i++)
+        err = endpoint_bind(sockets[i], self->context, self->settings, (enum endpoint)i, why);
+    return err;
+}
+
+enum err broker_open(struct broker *self, const struct settings *settings, struct fault *why)
+{
+    *self = (struct broker){.settings = settings, .core_settings = core_settings_of(settings)};
+    enum err err = open_memory(self, why);
+    if (err == ERR_OK)
+        err = open_record(self, why);
+    if (err == ERR_OK)
+        err = query_start(self, why);
+    if (err == ERR_OK)
+        err = janitor_start(self, why);
+    if (err == ERR_OK)
+        err = open_sockets(self, why);
+    if (err == ERR_OK)
+        log_info("broker ready", "term", LOG_NUMBER((long long)self->term), NULL);
+    return err;
+}
+
+static void close_socket(void **socket)
+{
+    if (!*socket)
+        return;
+    int linger = LINGER_MS;
+    zmq_setsockopt(*socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_close(*socket);
+    *socket = NULL;
+}
+
+void broker_close(struct broker *self)
+{
+    void **const sockets[] = {&self->requests, &self->feed,        &self->work,
+                              &self->publish,  &self->publish_ack, &self->tap};
+    for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
+        close_socket(sockets[i]);
+    query_stop(self);
+    janitor_stop(self);
+    core_destroy(&self->core);
+    store_close(&self->store);
+    effects_fini(&self->effects);
+    changes_destroy(&self->changes);
+    mailbox_destroy(&self->replies);
+    if (self->context)
+        zmq_ctx_term(self->context);
+    free(self->callers);
+}
+
+/* ---- the loop ---- */
+
+static void take_replies(struct broker *self)
+{
+    struct mail mail;
+    while (turn_open(self) && mailbox_take(self->replies, &mail)) {
+        switch ((enum reply_kind)mail.kind) {
+        case REPLY_ANSWER:
+        case REPLY_RANGE: query_take(self, &mail); break;
+        case REPLY_REMOVED:
+        case REPLY_SWEPT: janitor_take(self, &mail); break;
+        }
+        mail_fini(&mail);
+    }
+}
+
+/* Every source gets its share, so that a flood on one does not starve the others; links come before what is asked on
+ * them. */
+static void take_all(struct broker *self)
+{
+    uint32_t share = self->settings->broker.batch_inputs_max / SOURCES + 1;
+    intake_feed(self, share);
+    intake_work(self, share);
+    intake_requests(self, share);
+    intake_publish_ack(self, share);
+    intake_publish(self, share);
+    intake_tap(self, share);
+    take_replies(self);
+}
+
+static void tick(struct broker *self)
+{
+    if (self->now.mono_ms < self->tick_ms)
+        return;
+    self->tick_ms = self->now.mono_ms + TICK_MS;
+    struct input input = {.kind = INPUT_TICK};
+    turn_input(self, &input);
+}
+
+static enum err turn(struct broker *self, struct fault *why)
+{
+    turn_begin(self);
+    tick(self);
+    take_all(self);
+    enum err err = turn_end(self, why);
+    if (err == ERR_OK)
+        janitor_poll(self);
+    return err;
+}
+
+static int items_of(const struct broker *self, int signal_fd, zmq_pollitem_t items[SOURCES + 2])
+{
+    void *const sockets[SOURCES] = {self->feed,        self->work,    self->requests,
+                                    self->publish_ack, self->publish, self->tap};
+    int count = 0;
+    items[count++] = (zmq_pollitem_t){.fd = signal_fd, .events = ZMQ_POLLIN};
+    items[count++] = (zmq_pollitem_t){.fd = mailbox_fd(self->replies), .events = ZMQ_POLLIN};
+    for (int i = 0; i < SOURCES; i++)
+        if (sockets[i])
+            items[count++] = (zmq_pollitem_t){.socket = sockets[i], .events = ZMQ_POLLIN};
+    return count;
+}
+
+static long wait_ms(const struct broker *self)
+{
+    int64_t left = self->tick_ms - clock_monotonic_ms();
+    return left < 0 ? 0 : left > TICK_MS ? TICK_MS : (long)left;
+}
+
+enum err broker_run(struct broker *self, int signal_fd, struct fault *why)
+{
+    zmq_pollitem_t items[SOURCES + 2];
+    int count = items_of(self, signal_fd, items);
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        if (zmq_poll(items, count, wait_ms(self)) < 0 && errno != EINTR)
+            return fault_errno(why, "waiting for frames");
+        if (items[0].revents & ZMQ_POLLIN)
+            return ERR_OK;
+        err = turn(self, why);
+    }
+    return err;
+}

@@ -1,0 +1,61 @@
+/* broker - the shell around the core: one thread owns every socket and the store's writer. It reads what is there, lets
+ * the core decide, commits once, and only then lets anything leave (turn.c). Reading the record (query.c) and removing
+ * files (janitor.c) are actors of their own, answered by mailbox. */
+#ifndef BROKER_H
+#define BROKER_H
+
+#include "actor.h"
+#include "core/core.h"
+#include "settings.h"
+#include "store/store.h"
+
+/* Somebody who must hear about it if the turn cannot be committed. */
+struct caller {
+    bool publisher; /* of :5563; otherwise a gateway with a request id */
+    struct peer peer;
+    unsigned char id[REQUEST_ID_LEN];
+};
+
+struct broker {
+    const struct settings *settings;
+    struct core_settings core_settings;
+    void *context;
+    void *requests, *feed, *work;      /* ROUTER, XPUB, ROUTER */
+    void *publish, *publish_ack, *tap; /* SUB, ROUTER, XPUB; NULL = off */
+    uint64_t tap_subscriptions;
+    struct store *store;
+    struct core *core;
+    uint64_t term;
+
+    struct core_time now;
+    struct changes *changes;
+    struct effects effects;
+    struct caller *callers; /* settings.batch_inputs_max of them */
+    uint32_t caller_count;
+    uint32_t inputs; /* decided in this turn */
+    bool failed;     /* the core or the store failed in this turn: nothing of it may leave */
+
+    struct mailbox *replies; /* from the actors below */
+    struct actor *reader, *janitor;
+    struct reader *reader_state; /* of the actors' threads while they run */
+    struct janitor *janitor_state;
+    uint32_t queries; /* on their way to the reader and back */
+    bool sweep_due, sweeping;
+    int64_t sweep_ms, tick_ms;
+    uint64_t dropped_frames;
+};
+
+/* Letters in `replies`. */
+enum reply_kind {
+    REPLY_ANSWER,  /* struct answer_reply */
+    REPLY_RANGE,   /* struct range_reply */
+    REPLY_REMOVED, /* a key whose file is gone */
+    REPLY_SWEPT,   /* the janitor has done all it was told */
+};
+
+enum err broker_open(struct broker *self, const struct settings *settings, struct fault *why) MUST_CHECK;
+/* Until signal_fd is readable. An error is one after which only a restart helps. */
+enum err broker_run(struct broker *self, int signal_fd, struct fault *why) MUST_CHECK;
+void broker_close(struct broker *self);
+
+#endif

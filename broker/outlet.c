@@ -1,0 +1,104 @@
+#include "outlet.h"
+
+#include "log.h"
+#include "query.h"
+#include "wire/feed_frame.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+static void free_bytes(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+/* Gives the buffer's memory to the socket. */
+static bool send_bytes(void *socket, struct buf *bytes)
+{
+    zmq_msg_t message;
+    size_t len;
+    char *data = buf_steal(bytes, &len);
+    if (zmq_msg_init_data(&message, data, len, free_bytes, NULL) != 0) {
+        free(data);
+        return false;
+    }
+    if (zmq_msg_send(&message, socket, ZMQ_DONTWAIT) >= 0)
+        return true;
+    zmq_msg_close(&message);
+    return false;
+}
+
+static void send_to_peer(struct broker *self, void *socket, const struct peer *peer, struct buf *bytes)
+{
+    bool sent =
+        socket && zmq_send(socket, peer->id, peer->len, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 && send_bytes(socket, bytes);
+    if (!sent)
+        self->dropped_frames++; /* the peer is gone or does not read: it asks again when it is back */
+}
+
+static void send_on_topic(struct broker *self, void *socket, const char *topic, size_t len, struct buf *bytes)
+{
+    bool sent = socket && zmq_send(socket, topic, len, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 && send_bytes(socket, bytes);
+    if (!sent)
+        self->dropped_frames++;
+}
+
+static void send_feed(struct broker *self, uint64_t link, struct buf *bytes)
+{
+    char topic[FEED_TOPIC_MAX];
+    size_t len = feed_topic(link, topic);
+    send_on_topic(self, self->feed, topic, len, bytes);
+}
+
+static void carry_out(struct broker *self, struct effect *effect)
+{
+    switch (effect->kind) {
+    case EFFECT_ANSWER: send_to_peer(self, self->requests, &effect->peer, &effect->bytes); break;
+    case EFFECT_WORK: send_to_peer(self, self->work, &effect->peer, &effect->bytes); break;
+    case EFFECT_PUBLISHED: send_to_peer(self, self->publish_ack, &effect->peer, &effect->bytes); break;
+    case EFFECT_FEED: send_feed(self, effect->link, &effect->bytes); break;
+    case EFFECT_TAP: send_on_topic(self, self->tap, effect->topic, strlen(effect->topic), &effect->bytes); break;
+    case EFFECT_QUERY: query_send(self, &effect->query); break;
+    case EFFECT_SWEEP: self->sweep_due = true; break;
+    }
+}
+
+void outlet_release(struct broker *self)
+{
+    for (size_t i = 0; i < self->effects.count; i++)
+        carry_out(self, &self->effects.list[i]);
+    effects_clear(&self->effects);
+}
+
+void outlet_answer(struct broker *self, const struct peer *peer, struct buf *frame)
+{
+    send_to_peer(self, self->requests, peer, frame);
+}
+
+static void refuse_publisher(struct broker *self, const struct peer *peer)
+{
+    struct buf bytes = BUF_INIT(256);
+    if (buf_add_text(&bytes, "{\"error\":\"Not accepted: the event could not be kept\"}") == ERR_OK)
+        send_to_peer(self, self->publish_ack, peer, &bytes);
+    buf_fini(&bytes);
+}
+
+void outlet_refuse(struct broker *self, const struct caller *caller, enum err cause)
+{
+    if (caller->publisher) {
+        refuse_publisher(self, &caller->peer);
+        return;
+    }
+    bool full = cause == ERR_NO_SPACE;
+    const char *message = full ? "Insufficient storage" : "Service temporarily unavailable";
+    struct request_frame frame = {
+        .kind = REQUEST_ANSWER, .status = full ? 507 : 503, .message = {message, strlen(message)}, .body = {"null", 4}};
+    memcpy(frame.id, caller->id, REQUEST_ID_LEN);
+    struct buf bytes = BUF_INIT(4096);
+    if (request_frame_write(&frame, &bytes) == ERR_OK)
+        send_to_peer(self, self->requests, &caller->peer, &bytes);
+    buf_fini(&bytes);
+}
