@@ -306,6 +306,8 @@ static enum err read_cell(struct xlsx_rows *self, struct reading *cell, struct f
     struct xml_scan *scan = &self->scan;
     uint32_t outside = scan->depth - 1;
     enum err err = start_cell(self, cell, why);
+    if (err == ERR_OK && cell->type != VALUE_INLINE && XML_LEAF(scan, "v"))
+        err = xlsx_strings_text(scan, &self->text, why);
     while (err == ERR_OK && scan->depth > outside) {
         enum xml_token token;
         err = xml_scan_next(scan, &token, why);

@@ -46,6 +46,11 @@ static enum err element_text(struct xml_scan *scan, struct buf *to, size_t start
     return ERR_OK;
 }
 
+enum err xlsx_strings_text(struct xml_scan *scan, struct buf *to, struct fault *why)
+{
+    return add_present_text(scan, to, to->len, why);
+}
+
 enum err xlsx_strings_element(struct xml_scan *scan, struct buf *to, struct fault *why)
 {
     return element_text(scan, to, to->len, why);
@@ -57,6 +62,11 @@ enum err xlsx_strings_item(struct xml_scan *scan, struct buf *to, struct fault *
     size_t start = to->len;
     uint32_t outside = scan->depth - 1;
     while (scan->depth > outside) {
+        if (XML_LEAF(scan, "t")) {
+            enum err err = add_present_text(scan, to, start, why);
+            if (err != ERR_OK)
+                return err;
+        }
         enum xml_token token;
         enum err err = xml_scan_next(scan, &token, why);
         if (err == ERR_OK && token == XML_OPEN) {

@@ -37,7 +37,10 @@ static inline struct cell xlsx_strings_cell(const struct xlsx_strings *self, uin
  * ERR_TOO_LARGE beyond SOURCE_CELL_BYTES_MAX. */
 enum err xlsx_strings_item(struct xml_scan *scan, struct buf *to, struct fault *why) MUST_CHECK;
 
-/* The same for an element that holds the text itself (<t>, <v>), escapes not decoded; its present text is added. */
+/* The same for an element that holds the text itself (<v>), escapes not decoded. */
 enum err xlsx_strings_element(struct xml_scan *scan, struct buf *to, struct fault *why) MUST_CHECK;
+
+/* Adds the text of the scanner's present XML_TEXT token. */
+enum err xlsx_strings_text(struct xml_scan *scan, struct buf *to, struct fault *why) MUST_CHECK;
 
 #endif

@@ -68,6 +68,13 @@ void xml_scan_fini(struct xml_scan *self);
 /* A fault says at which byte of the part. */
 enum err xml_scan_next(struct xml_scan *self, enum xml_token *token, struct fault *why) MUST_CHECK;
 
+/* A short cut for the commonest content: when a whole element `<name>text</name>` without attributes, prefix and markup
+ * in its text comes next and lies in the window, takes it at once: its text is the present token. false: nothing is
+ * taken, which never means that no such element comes. */
+bool xml_scan_leaf(struct xml_scan *self, const char *name, size_t len);
+
+#define XML_LEAF(scan, literal) xml_scan_leaf((scan), (literal), sizeof(literal) - 1)
+
 /* After XML_OPEN: goes on to behind the end tag of that element. */
 enum err xml_scan_skip(struct xml_scan *self, struct fault *why) MUST_CHECK;
 

@@ -159,6 +159,45 @@ static void an_element_is_skipped_whole(void **state)
     xml_scan_fini(&scan);
 }
 
+static void a_leaf_is_taken_at_once_only_when_it_is_plain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *xml, *text; /* of <v>, NULL: no short cut */
+    } cases[] = {
+        {"<a><v>1&amp;</v></a>", "1&"},
+        {"<a><v></v></a>", ""},
+        {"<a><v x=''>1</v></a>", NULL},
+        {"<a><v >1</v></a>", NULL},
+        {"<a><v>1<b/></v></a>", NULL},
+        {"<a><w>1</w></a>", NULL},
+        {"<a><v>1</v ></a>", NULL},
+        {"<a/>", NULL},
+        {"<a> <v>1</v></a>", NULL},
+        {"<a><v>1</", NULL},
+        {"<a><v", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct stream stream = {.bytes = cases[i].xml, .left = strlen(cases[i].xml), .block = 100};
+        struct fault why;
+        struct xml_scan scan;
+        enum xml_token token;
+        char text[100];
+        size_t len;
+        assert_int_equal(xml_scan_init(&scan, read_stream, &stream, 0, &why), ERR_OK);
+        assert_int_equal(xml_scan_next(&scan, &token, &why), ERR_OK);
+        assert_int_equal(XML_LEAF(&scan, "v"), cases[i].text != NULL);
+        if (cases[i].text) {
+            assert_int_equal(xml_scan_text(&scan, text, &len, &why), ERR_OK);
+            assert_int_equal(len, strlen(cases[i].text));
+            assert_memory_equal(text, cases[i].text, len);
+            assert_int_equal(xml_scan_next(&scan, &token, &why), ERR_OK);
+            assert_true(token == XML_CLOSE && XML_IS(&scan, "a"));
+        }
+        xml_scan_fini(&scan);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +206,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_refused),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(an_element_is_skipped_whole),
+        cmocka_unit_test(a_leaf_is_taken_at_once_only_when_it_is_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
