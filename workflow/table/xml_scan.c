@@ -13,6 +13,12 @@ static enum err malformed(const struct xml_scan *self, struct fault *why, const 
                      (unsigned long long)(self->offset + self->pos), what);
 }
 
+static enum err malformed_text(const struct xml_scan *self, const char *at, struct fault *why, const char *what)
+{
+    return fault_set(why, ERR_INVALID, "not well-formed XML at byte %llu: %s",
+                     (unsigned long long)(self->offset + (uint64_t)(at - self->window)), what);
+}
+
 enum err xml_scan_init(struct xml_scan *self,
                        enum err (*read)(void *from, void *to, size_t room, size_t *len, struct fault *why), void *from,
                        size_t window_bytes, struct fault *why)
@@ -508,14 +514,14 @@ enum err xml_scan_text(const struct xml_scan *self, char *out, size_t *len, stru
             const char *semicolon = memchr(at, ';', (size_t)(stop - at));
             uint32_t character = semicolon ? reference_of(at, (size_t)(semicolon - at)) : 0;
             if (character == 0)
-                return malformed(self, why, "an unknown entity or a wrong character reference");
+                return malformed_text(self, at - 1, why, "an unknown entity or a wrong character reference");
             int bytes = u8_uctomb((uint8_t *)to, character, 4); /* a reference is never shorter than its character */
             to += bytes;
             at = semicolon + 1;
             continue;
         }
         if (c < 0x20 && !is_xml_character(c))
-            return malformed(self, why, "a control character");
+            return malformed_text(self, at - 1, why, "a control character");
         if (c == '\r') {
             at += at < stop && *at == '\n';
             c = '\n';
@@ -525,6 +531,6 @@ enum err xml_scan_text(const struct xml_scan *self, char *out, size_t *len, stru
     }
     *len = (size_t)(to - out);
     if (!ascii && u8_check((const uint8_t *)out, *len))
-        return malformed(self, why, "it is not valid UTF-8");
+        return malformed_text(self, self->text, why, "it is not valid UTF-8");
     return ERR_OK;
 }

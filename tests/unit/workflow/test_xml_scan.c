@@ -112,12 +112,12 @@ static void what_is_wrong_is_refused(void **state)
     check("<a b=c/>", "!not well-formed XML at byte 0: a wrong tag");
     check("<a =\"c\"/>", "!not well-formed XML at byte 0: a wrong tag");
     check("x<a/>", "!not well-formed XML at byte 1: text outside the root element");
-    check("<a>&b;</a>", "!not well-formed XML at byte 6: an unknown entity or a wrong character reference");
-    check("<a>&#0;</a>", "!not well-formed XML at byte 7: an unknown entity or a wrong character reference");
-    check("<a>&#xD800;</a>", "!not well-formed XML at byte 11: an unknown entity or a wrong character reference");
-    check("<a>&#99999999999;</a>", "!not well-formed XML at byte 17: an unknown entity or a wrong character reference");
-    check("<a>\x01</a>", "!not well-formed XML at byte 4: a control character");
-    check("<a>\xC3</a>", "!not well-formed XML at byte 4: it is not valid UTF-8");
+    check("<a>&b;</a>", "!not well-formed XML at byte 3: an unknown entity or a wrong character reference");
+    check("<a>&#0;</a>", "!not well-formed XML at byte 3: an unknown entity or a wrong character reference");
+    check("<a>&#xD800;</a>", "!not well-formed XML at byte 3: an unknown entity or a wrong character reference");
+    check("<a>&#99999999999;</a>", "!not well-formed XML at byte 3: an unknown entity or a wrong character reference");
+    check("<a>\x01</a>", "!not well-formed XML at byte 3: a control character");
+    check("<a>\xC3</a>", "!not well-formed XML at byte 3: it is not valid UTF-8");
     check("<a><!-- </a>", "!not well-formed XML at byte 10: a comment or instruction has no end");
     check("<a><![CDATA[ </a>", "!not well-formed XML at byte 17: a CDATA section has no end");
     check("<!DOCTYPE a><a/>", "!a document type declaration (DTD) is not allowed");
