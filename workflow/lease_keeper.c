@@ -256,6 +256,20 @@ void keeper_drain(struct keeper *self)
     self->bye_due = true;
 }
 
+void keeper_give_back(struct keeper *self, struct token token)
+{
+    struct lease *lease = find(self, token);
+    if (!lease)
+        return;
+    let_go(self, lease);
+    self->beat_due_ms = 0;
+}
+
+void keeper_leave(struct keeper *self)
+{
+    self->bye_due = true;
+}
+
 /* --- what is due --- */
 
 static uint32_t free_slots(const struct keeper *self)

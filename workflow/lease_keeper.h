@@ -53,6 +53,11 @@ void keeper_finish(struct keeper *self, struct token token);
 
 /* No more jobs from now on: BYE, and no free slots. */
 void keeper_drain(struct keeper *self);
+/* While draining: the job will not be finished here. A BEAT without its token hands it back, which costs it no attempt.
+ */
+void keeper_give_back(struct keeper *self, struct token token);
+/* The last frame of a worker that has drained: BYE again. What it still holds goes on elsewhere at once. */
+void keeper_leave(struct keeper *self);
 
 size_t keeper_held(const struct keeper *self); /* leases, finished ones with unacknowledged events included */
 bool keeper_holds(const struct keeper *self, struct token token);

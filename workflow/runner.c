@@ -605,8 +605,3 @@ void runner_stop(struct runner *self)
     abandon(self, &self->spool);
     self->state = RUNNER_ENDED;
 }
-
-void runner_hand_back(struct runner *self, const char *message)
-{
-    fail(self, VERDICT_LOST, message);
-}

@@ -43,7 +43,4 @@ int runner_wait_ms(const struct runner *self, int64_t now_ms); /* until runner_t
 
 /* Kills the step and reports nothing more; runner_ended() once the process is gone. */
 void runner_stop(struct runner *self);
-/* Gives the job back: STEP_FAILED of kind "lost" after the last finished step, and stops. */
-void runner_hand_back(struct runner *self, const char *message);
-
 #endif

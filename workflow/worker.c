@@ -103,11 +103,15 @@ static struct runner **free_place(struct worker *self)
     return NULL;
 }
 
-/* A job that came although we cannot take it goes back as if its attempt had been lost. */
+/* A job that came although we cannot take it. Only a draining worker may give it back for nothing. */
 static void refuse(struct worker *self, struct token token)
 {
-    static const char event[] = "{\"message\":\"The worker stops\"}";
-    static const char detail[] = "{\"index\":0,\"message\":\"The worker stops\",\"kind\":\"lost\"}";
+    static const char event[] = "{\"message\":\"The worker has no room\"}";
+    static const char detail[] = "{\"message\":\"The worker has no room\",\"kind\":\"lost\"}";
+    if (self->phase != WORKER_RUNNING) {
+        keeper_give_back(self->keeper, token);
+        return;
+    }
     enum err ignored = record(self, token, WORK_STEP_FAILED, (struct bytes){.at = event, .len = sizeof event - 1},
                               (struct bytes){.at = detail, .len = sizeof detail - 1});
     (void)ignored; /* the lease is over either way */
@@ -225,6 +229,17 @@ static void hear_stop(struct worker *self, int64_t now_ms)
     }
 }
 
+static void give_back_all(struct worker *self)
+{
+    for (size_t i = 0; i < WORK_TOKENS_MAX; i++) {
+        if (!self->runners[i])
+            continue;
+        log_info("job handed back", "token", LOG_NUMBER(runner_token(self->runners[i]).counter), NULL);
+        keeper_give_back(self->keeper, runner_token(self->runners[i]));
+        runner_stop(self->runners[i]);
+    }
+}
+
 static void tick_phase(struct worker *self, int64_t now_ms)
 {
     bool idle = running(self) == 0 && keeper_held(self->keeper) == 0;
@@ -234,9 +249,7 @@ static void tick_phase(struct worker *self, int64_t now_ms)
         if (idle) {
             self->phase = WORKER_LEFT;
         } else if (over) {
-            for (size_t i = 0; i < WORK_TOKENS_MAX; i++)
-                if (self->runners[i])
-                    runner_hand_back(self->runners[i], "The worker stops");
+            give_back_all(self);
             self->phase = WORKER_LEAVING;
             self->phase_ends_ms = now_ms + LAST_WORDS_MS;
         }
@@ -316,6 +329,8 @@ enum err worker_run(struct worker *self, struct fault *why)
             return fault_set(why, ERR_INTERNAL, "cannot wait for messages: %s", zmq_strerror(zmq_errno()));
         serve_items(self, count);
     }
+    keeper_leave(self->keeper);
+    send_frames(self, clock_monotonic_ms());
     struct zygote_exit end;
     bool helper_dead = zygote_next(self->zygote, &end) == ERR_UNAVAILABLE;
     log_info("worker stopped", NULL);

@@ -8,7 +8,8 @@
  *           except PROGRESS. The same (token, number) twice changes nothing twice. Numbers are taken in order: a hole
  *           means that a frame was lost, what follows it is dropped without ACK and comes again. PROGRESS uses no number
  *           up: it carries that of the newest durable event before it.
- *   BYE     it drains: no more jobs, please
+ *   BYE     it drains: no more jobs, please. From now on a lease that its BEAT does not name is handed back, which costs the
+ *           job no attempt. A second BYE: it is gone, and so is all it held
  * Broker to worker:
  *   WELCOME answers HELLO and, with a new term, an unknown worker's BEAT: term, lease and beat time
  *   JOB     a lease: token and the job (JSON, see below)

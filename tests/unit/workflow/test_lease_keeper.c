@@ -256,12 +256,19 @@ static void a_draining_worker_says_bye_and_offers_nothing(void **state)
     assert_int_equal(next(keeper, 1)->kind, WORK_BYE);
     check_nothing(keeper, 1);
     assert_int_equal(next(keeper, BEAT)->free_slots, 0);
+    give(keeper, WORK_JOB, second, 0, BEAT); /* it crossed our BYE */
+    keeper_give_back(keeper, second);
+    assert_int_equal(next(keeper, BEAT + 1)->token_count, 1); /* said at once, by not naming it */
+    check_nothing(keeper, BEAT + 1);
     keeper_connected(keeper, BEAT);
     struct work_frame *hello = next(keeper, BEAT);
     assert_int_equal(hello->kind, WORK_HELLO);
     assert_int_equal(hello->free_slots, 0);
     welcome(keeper, 5, BEAT);
     assert_int_equal(next(keeper, BEAT)->kind, WORK_BYE); /* the new broker has not heard it */
+    keeper_leave(keeper);
+    assert_int_equal(next(keeper, BEAT + 2)->kind, WORK_BYE);
+    check_nothing(keeper, BEAT + 2);
     keeper_destroy(&keeper);
 }
 

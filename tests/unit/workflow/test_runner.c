@@ -389,16 +389,6 @@ static void a_stopped_job_is_dead_within_a_second_and_says_nothing(void **state)
     assert_int_equal(count_files(self, "outputs"), outputs);
 }
 
-static void a_job_handed_back_is_a_lost_attempt(void **state)
-{
-    struct bench *self = *state;
-    start(self, "[" STEP("sleep_long") "]", "");
-    runner_hand_back(self->runner, "The worker stops");
-    finish(self);
-    assert_string_equal(failure(self, "lost"), "The worker stops");
-    CHECK_WHATS(self, WORK_STEP_STARTED, WORK_STEP_FAILED);
-}
-
 static void a_lost_lease_stops_the_job(void **state)
 {
     struct bench *self = *state;
@@ -475,7 +465,6 @@ int main(void)
         cmocka_unit_test(jobs_that_cannot_be_read_fail_in_words),
         cmocka_unit_test(progress_grows_and_is_spaced),
         cmocka_unit_test(a_stopped_job_is_dead_within_a_second_and_says_nothing),
-        cmocka_unit_test(a_job_handed_back_is_a_lost_attempt),
         cmocka_unit_test(a_lost_lease_stops_the_job),
         cmocka_unit_test(a_step_that_takes_too_long_is_killed),
         cmocka_unit_test(a_result_too_large_for_an_event_is_refused),
