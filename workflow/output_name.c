@@ -25,6 +25,9 @@ void output_name_stem(const char *name, char out[OUTPUT_NAME_MAX])
     len = cut(name, len, OUTPUT_NAME_MAX - 1);
     memcpy(out, name, len);
     out[len] = '\0';
+    for (char *at = out; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F || strchr("\"\\/", *at))
+            *at = '_'; /* in nobody's way: not in a header, a path or a JSON text */
 }
 
 void output_name_base(const char *stem, const char *suffix, int64_t started_us, char out[OUTPUT_NAME_MAX])

@@ -23,6 +23,7 @@ static void a_stem_is_the_name_without_its_last_ending(void **state)
     check_stem("people", "people");
     check_stem(".csv", ".csv");
     check_stem("", "");
+    check_stem("a\"b\\c/d\ne.csv", "a_b_c_d_e");
 }
 
 static void check_name(const char *stem, const char *suffix, const char *ending, const char *taken,
