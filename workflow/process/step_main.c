@@ -119,7 +119,7 @@ static enum err sync_outputs(const struct plan *plan, struct fault *why)
 
 static enum err say_done(const struct step_outcome *outcome, struct fault *why)
 {
-    char *result = json_dumps(outcome->result ? outcome->result : json_null(), JSON_COMPACT);
+    char *result = json_dumps(outcome->result ? outcome->result : json_null(), JSON_COMPACT | JSON_ENCODE_ANY);
     if (!result)
         return fault_set(why, ERR_MEMORY, "no memory for the step's result");
     struct report report = {.kind = REPORT_DONE,
