@@ -94,7 +94,7 @@ static enum value_type parse_type(const char *text, size_t len)
     } types[] = {{"s", 1, VALUE_SHARED}, {"inlineStr", 9, VALUE_INLINE}, {"str", 3, VALUE_TEXT},
                  {"b", 1, VALUE_TRUTH},  {"e", 1, VALUE_ERROR},          {"d", 1, VALUE_DATE}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].len == len && memcmp(types[i].name, text, len) == 0)
+        if (types[i].len == len && xml_scan_same(types[i].name, text, len))
             return types[i].type;
     return VALUE_NUMBER;
 }
@@ -154,15 +154,27 @@ static enum err not_a(struct fault *why, const char *text, size_t len, const cha
     return fault_set(why, ERR_INVALID, "'%.*s' is not %s", len < 40 ? (int)len : 40, text, what);
 }
 
-/* A number that is a plain integer already is its own text: most of them are. */
-static bool is_plain_integer(const char *text, size_t len)
+static const char *skip_digits(const char *at, const char *end)
 {
-    if (len == 0 || len > 18 || (text[0] == '0' && len > 1))
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at;
+}
+
+/* Most numbers are written as they are to be read: an integer, or a decimal of at most 15 digits that neither ends in a
+ * zero nor is so small that it would get an exponent. No other decimal of 15 digits is the same double, so it is the
+ * shortest. */
+static bool is_own_text(const char *text, size_t len)
+{
+    const char *end = text + len, *whole = text + (len > 0 && *text == '-'), *at = skip_digits(whole, end);
+    if (at == whole || len > 16 || (*whole == '0' && at - whole > 1))
         return false;
-    for (size_t i = 0; i < len; i++)
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-    return true;
+    if (at == end)
+        return *whole != '0' || whole == text;
+    const char *fraction = at + 1;
+    if (*at != '.' || fraction == end || skip_digits(fraction, end) != end || end[-1] == '0')
+        return false;
+    return *whole != '0' || end - fraction < 4 || memcmp(fraction, "0000", 4) != 0;
 }
 
 /* A serial outside the calendar is an error value, as it is for Excel. */
@@ -187,7 +199,7 @@ static enum err take_number(struct xlsx_rows *self, struct reading *cell, enum c
     size_t len = self->text.len - cell->start;
     if (xlsx_styles_date(self->styles, cell->format))
         return take_serial(self, cell, kind, why);
-    if (is_plain_integer(text, len))
+    if (is_own_text(text, len))
         return ERR_OK;
     char number[NUMBER_DIGITS_MAX];
     size_t number_len;

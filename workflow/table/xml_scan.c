@@ -408,12 +408,12 @@ bool xml_scan_leaf(struct xml_scan *self, const char *name, size_t len)
 {
     const char *at = self->window + self->pos, *stop = self->window + self->end;
     if (self->close_next || self->in_cdata || (size_t)(stop - at) < 2 * len + 5 || at[0] != '<' || at[len + 1] != '>' ||
-        memcmp(at + 1, name, len) != 0)
+        !xml_scan_same(at + 1, name, len))
         return false;
     const char *text = at + len + 2;
     const char *end = memchr(text, '<', (size_t)(stop - text));
     if (!end || (size_t)(stop - end) < len + 3 || end[1] != '/' || end[len + 2] != '>' ||
-        memcmp(end + 2, name, len) != 0)
+        !xml_scan_same(end + 2, name, len))
         return false;
     self->text = text;
     self->text_len = (size_t)(end - text);

@@ -82,14 +82,18 @@ enum err xml_scan_skip(struct xml_scan *self, struct fault *why) MUST_CHECK;
  * line ends made LF, valid UTF-8 of characters that XML 1.0 allows. */
 enum err xml_scan_text(const struct xml_scan *self, char *out, size_t *len, struct fault *why) MUST_CHECK;
 
-static inline bool xml_scan_is(const struct xml_scan *self, const char *name, size_t len)
+/* Names have one to ten bytes: a loop beats a call of memcmp(). */
+static inline bool xml_scan_same(const char *a, const char *b, size_t len)
 {
-    if (self->name_len != len)
-        return false;
     for (size_t i = 0; i < len; i++)
-        if (self->name[i] != name[i])
+        if (a[i] != b[i])
             return false;
     return true;
+}
+
+static inline bool xml_scan_is(const struct xml_scan *self, const char *name, size_t len)
+{
+    return self->name_len == len && xml_scan_same(self->name, name, len);
 }
 
 #define XML_IS(scan, literal) xml_scan_is((scan), (literal), sizeof(literal) - 1)

@@ -42,6 +42,42 @@ static void values_become_the_contracts_texts(void **state)
           "00:00:00\n");
 }
 
+static void numbers_are_written_like_pythons(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"0", "0"},
+        {"-0", "0"},
+        {"007", "7"},
+        {"-12", "-12"},
+        {"12.50", "12.5"},
+        {"-12.5", "-12.5"},
+        {".5", "0.5"},
+        {"5.", "5"},
+        {"0.0001", "0.0001"},
+        {"0.00012", "0.00012"},
+        {"0.00001", "1e-05"},
+        {"0.000012", "1.2e-05"},
+        {"-0.5", "-0.5"},
+        {"00.5", "0.5"},
+        {"0.10000000000000001", "0.1"},
+        {"1.5E3", "1500"},
+        {"+5", "5"},
+        {"123456789012345.5", "123456789012345.5"},
+        {"99999999999999999999", "99999999999999999999"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char sheet[300], expected[100];
+        snprintf(sheet, sizeof sheet,
+                 "<worksheet><sheetData><row><c><v>%s</v></c><c t='str'><v>x</v></c></row></sheetData></worksheet>",
+                 cases[i].in);
+        snprintf(expected, sizeof expected, "%s|x\n", cases[i].out);
+        check(sheet, expected);
+    }
+}
+
 static void strings_are_joined_and_unescaped(void **state)
 {
     (void)state;
@@ -177,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_become_the_contracts_texts),
+        cmocka_unit_test(numbers_are_written_like_pythons),
         cmocka_unit_test(strings_are_joined_and_unescaped),
         cmocka_unit_test(the_width_is_that_of_the_widest_row),
         cmocka_unit_test(empty_rows_before_and_between_stay),
