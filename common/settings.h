@@ -33,6 +33,9 @@ struct settings {
         uint32_t compression_level; /* 1..9 */
     } excel;
     struct {
+        bool backup_original;
+    } normalization;
+    struct {
         const char *level;
         const char *file; /* written by `sheetwire serve` for all children; "" = none */
     } logging;

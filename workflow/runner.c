@@ -165,10 +165,17 @@ static bool is_last(const struct runner *self)
     return self->index + 1 == self->job.step_count;
 }
 
+/* Data that is too large for an event has nowhere to go but a file, whatever is said about intermediate files. */
+static bool makes_data(const struct runner *self)
+{
+    const struct operation *operation = operation_find(assignment_step(&self->job, self->index).operation);
+    return operation && operation->makes == MAKES_DATA;
+}
+
 static enum err create_drafts(struct runner *self, struct fault *why)
 {
     enum err err = ERR_OK;
-    if (is_last(self) || self->job.save_intermediate)
+    if (is_last(self) || self->job.save_intermediate || makes_data(self))
         err = create(self, &self->output, is_last(self) ? "outputs" : "intermediate", why);
     if (err == ERR_OK && !is_last(self))
         err = create(self, &self->spool, "spool", why);
@@ -201,7 +208,8 @@ static void describe(const struct runner *self, const char *stem, int64_t starte
                          .started_us = started_us,
                          .excel_deflate_level = (int)settings->excel.compression_level,
                          .excel_column_width_max = settings->excel.max_column_width,
-                         .excel_info_sheet = settings->excel.include_info_sheet};
+                         .excel_info_sheet = settings->excel.include_info_sheet,
+                         .backup_original = settings->normalization.backup_original};
 }
 
 static void name_output(struct runner *self, int64_t started_us, char stem[OUTPUT_NAME_MAX])

@@ -18,7 +18,7 @@ struct step; /* step.h: what an operation may ask of the driver */
 enum makes {
     MAKES_ROWS, /* a table: rows emitted go to the visible file and to the next step */
     MAKES_TEXT, /* a text file (SQL, JSON): the next step gets the table this one was given */
-    MAKES_DATA, /* no file: a result only; the next step gets the table this one was given */
+    MAKES_DATA, /* a result only, which is a file when it is large; the next step gets the table this one was given */
 };
 
 struct operation {

@@ -7,6 +7,7 @@
     ROW(convert_operation)       /* convert.c */                                                                       \
     ROW(csv_search_operation)    /* search.c */                                                                        \
     ROW(excel_search_operation)  /* search.c */                                                                        \
+    ROW(extract_data_operation)  /* extract_data.c */                                                                  \
     ROW(extract_file_operation)  /* extract_file.c */                                                                  \
     ROW(map_operation)           /* map.c */                                                                           \
     ROW(json_generate_operation) /* json_generate.c */

@@ -152,6 +152,11 @@ static const char *keep(struct row_set *self, const char *bytes, size_t len)
     return kept;
 }
 
+uint64_t row_set_bytes(const struct row_set *self)
+{
+    return self->memory + self->row.room;
+}
+
 enum err row_set_add(struct row_set *self, const struct cell *cell, uint32_t count, bool *added, struct fault *why)
 {
     *added = false;

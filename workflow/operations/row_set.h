@@ -18,4 +18,6 @@ void row_set_destroy(struct row_set **self_p);
 enum err row_set_add(struct row_set *self, const struct cell *cell, uint32_t count, bool *added,
                      struct fault *why) MUST_CHECK;
 
+uint64_t row_set_bytes(const struct row_set *self); /* of memory it holds */
+
 #endif

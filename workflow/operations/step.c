@@ -27,7 +27,8 @@ struct step {
     struct source **side; /* plan->side_count of them, NULL until asked for */
     struct way visible, spool;
     const char *suffix; /* of the visible file, once begun */
-    json_t *result;
+    json_t *result, *data_summary;
+    bool data_file;
     uint32_t pass, passes_expected;
     uint64_t rows_read, rows_written;
     uint64_t rows_of_pass;
@@ -55,6 +56,11 @@ void step_expect_passes(struct step *step, uint32_t passes)
 uint64_t step_memory_max(const struct step *step)
 {
     return step->plan->memory_bytes_max;
+}
+
+bool step_backup_original(const struct step *step)
+{
+    return step->plan->backup_original;
 }
 
 const char *step_input_name(const struct step *step)
@@ -115,6 +121,21 @@ enum err step_begin_text(struct step *step, const char *suffix, struct output **
         output_new(&step->visible.bytes, step->plan->output_fd, step->plan->output_bytes_max, OUTPUT_LIMIT_KEY, why);
     *out = step->visible.bytes;
     return err;
+}
+
+enum err step_begin_data(struct step *step, struct output **out, struct fault *why)
+{
+    assert(step->operation->makes == MAKES_DATA && !step->visible.bytes);
+    enum err err =
+        output_new(&step->visible.bytes, step->plan->output_fd, step->plan->output_bytes_max, OUTPUT_LIMIT_KEY, why);
+    *out = step->visible.bytes;
+    return err;
+}
+
+void step_data_summary(struct step *step, json_t *summary)
+{
+    json_decref(step->data_summary);
+    step->data_summary = summary;
 }
 
 enum err step_side_source(struct step *step, const char *name, struct source **out, struct fault *why)
@@ -230,11 +251,34 @@ static enum err all_passes(struct step *step, struct fault *why)
     }
 }
 
+/* Small data goes into the result and leaves no file; the rest of large data is written by way_finish(). */
+static enum err place_data(struct step *step, struct fault *why)
+{
+    struct output *bytes = step->visible.bytes;
+    const char *text = output_unwritten(bytes);
+    uint64_t len = output_bytes(bytes);
+    if (text && len <= STEP_DATA_INLINE_MAX) {
+        json_error_t where;
+        json_t *data = json_loadb(text, (size_t)len, 0, &where);
+        output_destroy(&step->visible.bytes);
+        if (!data)
+            return fault_set(why, ERR_INTERNAL, "The step's data is no JSON object: %s", where.text);
+        return step_result(step, "data", data, why);
+    }
+    if (step->plan->output_fd < 0)
+        return fault_set(why, ERR_INTERNAL, "The step's data has no file to go to");
+    step->suffix = ".json";
+    step->data_file = true;
+    return step->data_summary ? step_result(step, "summary", json_incref(step->data_summary), why) : ERR_OK;
+}
+
 static enum err finish(struct step *step, struct fault *why)
 {
     enum err err = ERR_OK;
     if (step->operation->finish)
         err = step->operation->finish(step->state, step, why);
+    if (err == ERR_OK && step->operation->makes == MAKES_DATA && step->visible.bytes)
+        err = place_data(step, why);
     if (err == ERR_OK)
         err = way_finish(&step->visible, why);
     return err == ERR_OK ? way_finish(&step->spool, why) : err;
@@ -266,6 +310,7 @@ static void step_fini(struct step *step)
     source_destroy(&step->source);
     arguments_destroy(&step->arguments);
     json_decref(step->result);
+    json_decref(step->data_summary);
 }
 
 enum err step_run_operation(const struct operation *operation, const struct step_plan *plan, struct step_outcome *out,
@@ -280,6 +325,7 @@ enum err step_run_operation(const struct operation *operation, const struct step
             .suffix = plan->output_fd >= 0 ? step.suffix : NULL,
             .rows_read = step.rows_read,
             .rows_written = step.rows_written,
+            .data_file = step.data_file,
             .made_table = operation->makes == MAKES_ROWS,
         };
     else

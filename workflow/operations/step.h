@@ -19,6 +19,13 @@ enum err step_emit(struct step *step, const struct row *row, struct fault *why) 
 /* MAKES_TEXT: starts the output file (suffix ".sql", ".json") and returns its bytes. */
 enum err step_begin_text(struct step *step, const char *suffix, struct output **out, struct fault *why) MUST_CHECK;
 
+/* MAKES_DATA: the result's `data`, one JSON object, is written into these bytes as it becomes known. The driver puts up
+ * to STEP_DATA_INLINE_MAX bytes into the result as `data`; more become the step's visible file (".json") and the result
+ * has the summary as `summary` instead. The summary (an object of a few numbers) is given away, and set at the end. */
+#define STEP_DATA_INLINE_MAX (32u << 10)
+enum err step_begin_data(struct step *step, struct output **out, struct fault *why) MUST_CHECK;
+void step_data_summary(struct step *step, json_t *summary);
+
 /* A second table by the file name the user gave (bind); opened by the worker beforehand, borrowed. */
 enum err step_side_source(struct step *step, const char *name, struct source **out, struct fault *why) MUST_CHECK;
 
@@ -30,6 +37,8 @@ uint32_t step_pass(const struct step *step); /* 0 in the first pass */
 void step_expect_passes(struct step *step, uint32_t passes);
 /* Bytes the operation may remember (workflow.step_memory_mb); 0 = no limit. */
 uint64_t step_memory_max(const struct step *step);
+/* Whether changed columns are to be kept under another name (normalization.backup_original). */
+bool step_backup_original(const struct step *step);
 const char *step_input_name(const struct step *step); /* name of the file this step reads, for messages */
 
 /* --- for the process that runs the step (step_main), not for operations --- */
@@ -39,7 +48,8 @@ struct step_plan {
     const json_t *arguments; /* object */
     int input_fd;            /* a table: the uploaded file or the spool of the step before */
     const char *input_name;  /* its file name: chooses the reader */
-    int output_fd;           /* the visible file, empty; -1: not wanted (save_intermediate_files off) */
+    int output_fd;           /* the visible file, empty; -1: not wanted (save_intermediate_files off). An operation that
+                              * MAKES_DATA needs one always: its data has nowhere else to go */
     int spool_fd;            /* -1: no step follows */
     const char *stem;        /* stem of the output's name */
     uint64_t output_bytes_max;
@@ -48,6 +58,7 @@ struct step_plan {
     int excel_deflate_level;
     uint32_t excel_column_width_max;
     bool excel_info_sheet;
+    bool backup_original;
     const struct step_side {
         const char *name;
         int fd;
@@ -66,6 +77,7 @@ struct step_outcome {
     const char *suffix; /* ".xlsx", or NULL when no file was made */
     uint64_t rows_read;
     uint64_t rows_written; /* of the table made; 0 when none was */
+    bool data_file;        /* the file is the result's `data`, too large to stand in `result` */
     bool made_table;       /* the spool holds this step's rows; otherwise the next step reads the same input */
 };
 

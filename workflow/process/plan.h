@@ -22,6 +22,7 @@ struct plan {
     int excel_deflate_level;
     uint32_t excel_column_width_max;
     bool excel_info_sheet;
+    bool backup_original;
     json_t *root; /* read plans: owns all texts above; written plans: NULL */
 };
 

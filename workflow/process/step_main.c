@@ -154,6 +154,7 @@ static enum err run_plan(step_function *run, struct context *self, struct fault 
                              .excel_deflate_level = plan->excel_deflate_level,
                              .excel_column_width_max = plan->excel_column_width_max,
                              .excel_info_sheet = plan->excel_info_sheet,
+                             .backup_original = plan->backup_original,
                              .sides = sides,
                              .side_count = plan->side_count,
                              .output_name = name_output,

@@ -113,6 +113,11 @@ enum err output_fill(struct output *self, struct hole where, const void *bytes, 
     return err;
 }
 
+const char *output_unwritten(const struct output *self)
+{
+    return self->flushed == 0 ? self->buffer : NULL;
+}
+
 uint64_t output_bytes(const struct output *self)
 {
     return self->flushed + self->used;

@@ -28,6 +28,8 @@ enum err output_fill(struct output *self, struct hole where, const void *bytes, 
                      struct fault *why) MUST_CHECK;
 /* Writes what is buffered. Nothing is synced: committing the file is the worker's. */
 enum err output_flush(struct output *self, struct fault *why) MUST_CHECK;
+/* The bytes while all of them are still in the buffer; NULL once some have been written to the file. */
+const char *output_unwritten(const struct output *self);
 uint64_t output_bytes(const struct output *self); /* bytes so far, buffered ones and holes included */
 void output_destroy(struct output **self_p);      /* does not flush, does not close */
 

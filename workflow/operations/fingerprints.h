@@ -1,0 +1,26 @@
+/* fingerprints - counts different cells by 8-byte hashes under a random key: for statistics, which need no more.
+ *
+ * With 10 million different cells the count is one too low in about one run of 370,000. A text and a number are
+ * different; an integer and a real of the same value are not. Memory comes out of the allowance: when that is used up,
+ * the count is unknown from then on and everything is given back. Used by one thread. */
+#ifndef FINGERPRINTS_H
+#define FINGERPRINTS_H
+
+#include "operations/allowance.h"
+#include "table/cell.h"
+
+struct fingerprints {
+    struct allowance *allowance; /* borrowed */
+    uint8_t key[16];
+    uint64_t *slot; /* 0 = free */
+    size_t slots, count;
+    bool unknown;
+};
+
+void fingerprints_init(struct fingerprints *self, struct allowance *allowance);
+void fingerprints_fini(struct fingerprints *self);
+void fingerprints_add(struct fingerprints *self, const struct cell *cell);
+/* How many different ones were added; -1 = unknown. */
+int64_t fingerprints_count(const struct fingerprints *self);
+
+#endif
