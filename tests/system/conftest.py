@@ -4,6 +4,8 @@ stack          broker, gateway and one worker for one test
 shared_stack   the same, started once for all tests of a file: for tests that break nothing
 make_stack     starts stacks with other settings: make_stack(workers=2, settings={"app.name": "X"}); wait=False returns
                before they are ready, start=False before they are started
+
+A file that wants other settings of its shared_stack names them in SHARED_SETTINGS.
 """
 
 import pytest
@@ -64,8 +66,8 @@ def stack(make_stack):
 
 
 @pytest.fixture(scope="module")
-def shared_stack():
-    stack = Stack()
+def shared_stack(request):
+    stack = Stack(settings=getattr(request.module, "SHARED_SETTINGS", None))
     try:
         stack.start()
     except AssertionError:

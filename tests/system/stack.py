@@ -184,6 +184,11 @@ class Stack:
         self.expected_dead.add(program.name)
         program.kill()
 
+    def end(self, program):
+        """SIGTERM; the exit code."""
+        self.expected_dead.add(program.name)
+        return program.stop()
+
     def restart(self, program):
         program.start()
         self.expected_dead.discard(program.name)
