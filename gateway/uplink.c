@@ -20,7 +20,7 @@
 #define BEATS_OPENING_MAX 10 /* then an opening link is tried anew */
 #define STOP_DEADLINE_MS  15000
 
-enum letter { LETTER_CALL = 1, LETTER_FRAME, LETTER_DRAINED };
+enum letter { LETTER_CALL = 1, LETTER_FRAME, LETTER_DRAINED, LETTER_BROKEN };
 
 struct uplink {
     const struct settings *settings;
@@ -201,6 +201,10 @@ static enum err handle_letter(struct uplink *self, struct mail *letter)
     case LETTER_DRAINED:
         if (self->batch_held)
             offer_batch(self, self->held_batch);
+        break;
+    case LETTER_BROKEN:
+        if (is_open(self) && letter->number == link_id(self->link))
+            lose_link(self, "a record that does not decode");
         break;
     }
     if (err != ERR_FULL)
@@ -403,4 +407,10 @@ void uplink_feed_drained(struct uplink *self)
 {
     enum err err = actor_tell(self->actor, &(struct mail){.kind = LETTER_DRAINED});
     (void)err; /* a full mailbox is read soon, and the next beat offers the batch again */
+}
+
+void uplink_feed_broken(struct uplink *self, uint64_t link)
+{
+    enum err err = actor_tell(self->actor, &(struct mail){.kind = LETTER_BROKEN, .number = link});
+    (void)err; /* a full mailbox: the next batch that does not decode says it again */
 }

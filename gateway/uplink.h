@@ -96,5 +96,7 @@ enum err uplink_attach(struct uplink *self, const struct uplink_attach *attach) 
 enum err uplink_detach(struct uplink *self, uint64_t link, uint64_t attach) MUST_CHECK;
 /* The feed sink has room again. */
 void uplink_feed_drained(struct uplink *self);
+/* A batch of that link did not decode: its link is to be lost. */
+void uplink_feed_broken(struct uplink *self, uint64_t link);
 
 #endif
