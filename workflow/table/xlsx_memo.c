@@ -2,7 +2,14 @@
 
 #define NUMBER_BYTES_MAX 5
 
-enum memo_kind { MEMO_TEXT, MEMO_ERROR, MEMO_SHARED };
+enum memo_kind { MEMO_TEXT, MEMO_ERROR, MEMO_SHARED, MEMO_ALIKE };
+
+static enum memo_kind kind_of(const struct xlsx_cell *cell)
+{
+    if (cell->alike != XLSX_UNLIKE)
+        return MEMO_ALIKE;
+    return cell->value.kind == CELL_ERROR ? MEMO_ERROR : MEMO_TEXT;
+}
 
 void xlsx_memo_fini(struct xlsx_memo *self)
 {
@@ -42,7 +49,7 @@ static char *put_cell(char *to, const struct xlsx_cell *cell)
         to = put_number(to, cell->column * 4 + MEMO_SHARED);
         return put_number(to, cell->shared);
     }
-    to = put_number(to, cell->column * 4 + (cell->value.kind == CELL_ERROR ? MEMO_ERROR : MEMO_TEXT));
+    to = put_number(to, cell->column * 4 + kind_of(cell));
     to = put_number(to, cell->value.len);
     memcpy(to, cell->value.is.text, cell->value.len);
     return to + cell->value.len;
@@ -70,6 +77,7 @@ static struct xlsx_cell get_cell(const struct xlsx_strings *strings, const unsig
         cell.shared = number;
         cell.value = xlsx_strings_cell(strings, number);
         break;
+    case MEMO_ALIKE: cell.alike = **at == '1' || **at == 'T' ? XLSX_ONE : XLSX_ZERO; /* fall through */
     case MEMO_TEXT:
     case MEMO_ERROR:
         cell.value = cell_text((const char *)*at, number);

@@ -253,15 +253,26 @@ static enum err take_shared(struct xlsx_rows *self, const struct reading *cell, 
     return xlsx_row_add(&self->row, (struct xlsx_cell){.column = cell->column, .shared = index, .value = value}, why);
 }
 
+static enum xlsx_alike alike_of(enum value_type type, const char *text, size_t len)
+{
+    if (type == VALUE_TRUTH)
+        return *text == 'T' ? XLSX_ONE : XLSX_ZERO;
+    if (type != VALUE_NUMBER || len != 1)
+        return XLSX_UNLIKE;
+    return *text == '1' ? XLSX_ONE : *text == '0' ? XLSX_ZERO : XLSX_UNLIKE;
+}
+
 /* Text in self->text moves while the row grows: until end_row() the cell holds its offset. */
 static enum err add_own_text(struct xlsx_rows *self, const struct reading *cell, enum cell_kind kind, struct fault *why)
 {
     struct cell value = {.kind = kind, .len = (uint32_t)(self->text.len - cell->start)};
     if (value.len == 0)
         return ERR_OK;
+    enum xlsx_alike alike = alike_of(cell->type, self->text.data + cell->start, value.len);
     value.is.integer = (int64_t)cell->start;
-    return xlsx_row_add(&self->row, (struct xlsx_cell){.column = cell->column, .shared = XLSX_OWN_TEXT, .value = value},
-                        why);
+    return xlsx_row_add(
+        &self->row, (struct xlsx_cell){.column = cell->column, .shared = XLSX_OWN_TEXT, .value = value, .alike = alike},
+        why);
 }
 
 static void trim(struct xlsx_rows *self, size_t start)

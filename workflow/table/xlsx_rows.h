@@ -14,10 +14,14 @@
 
 #define XLSX_OWN_TEXT UINT32_MAX
 
+/* Values that are equal although their texts differ: see xlsx_sheet.c. */
+enum xlsx_alike { XLSX_UNLIKE, XLSX_ZERO, XLSX_ONE }; /* 0 and False, 1 and True; no text is */
+
 struct xlsx_cell {
     uint32_t column;   /* 0-based */
     uint32_t shared;   /* index of its shared string, or XLSX_OWN_TEXT */
     struct cell value; /* TEXT or ERROR, never EMPTY */
+    enum xlsx_alike alike;
 };
 
 struct xlsx_row {

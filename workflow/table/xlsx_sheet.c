@@ -2,7 +2,10 @@
  *
  * open() goes through the whole sheet once: the table is as wide as its widest row, and a file's own <dimension> is not
  * to be believed. Rows up to the memo's size are kept from that pass; for the others the state of parser and inflater
- * at the memo's end is kept, and reading goes on from there. */
+ * at the memo's end is kept, and reading goes on from there.
+ *
+ * Existing clients know columns in which 1 and True (or 0 and False) meet: there all of them read as the first one
+ * does, because the two are equal values to Python. That pass also finds which it is. */
 #include "table/header.h"
 #include "table/source.h"
 #include "table/xlsx_memo.h"
@@ -18,6 +21,8 @@ struct xlsx_sheet {
     struct xlsx_styles styles;
     struct header header;
     uint32_t width;
+    char first[2]
+              [SOURCE_COLUMNS_MAX]; /* of zeros and ones in a column: the first text's first byte, 0 = there is none */
 
     struct xlsx_memo memo;
     uint64_t memo_packed; /* packed bytes of the part that the memo stands for */
@@ -67,11 +72,38 @@ static enum err fetch(struct xlsx_sheet *self, struct fault *why)
     return err == ERR_END ? ERR_OK : err;
 }
 
+static char *first_of(struct xlsx_sheet *self, const struct xlsx_cell *cell)
+{
+    return &self->first[cell->alike == XLSX_ONE][cell->column];
+}
+
+static void note_first(struct xlsx_sheet *self, const struct xlsx_row *row)
+{
+    for (uint32_t i = 0; i < row->count && row->number > 1; i++) {
+        const struct xlsx_cell *cell = &row->cell[i];
+        if (cell->alike != XLSX_UNLIKE && *first_of(self, cell) == 0)
+            *first_of(self, cell) = cell->value.is.text[0];
+    }
+}
+
+static struct cell value_of(struct xlsx_sheet *self, const struct xlsx_cell *cell)
+{
+    if (cell->alike == XLSX_UNLIKE || self->coming->number == 1)
+        return cell->value;
+    switch (*first_of(self, cell)) {
+    case '0': return cell_text("0", 1);
+    case '1': return cell_text("1", 1);
+    case 'F': return cell_text("False", 5);
+    case 'T': return cell_text("True", 4);
+    default: return cell->value;
+    }
+}
+
 /* Puts the cells of the coming row into the table's row; of two for one column the later one stays. */
 static void place(struct xlsx_sheet *self)
 {
     for (uint32_t i = 0; i < self->coming->count; i++)
-        self->cell[self->coming->cell[i].column] = self->coming->cell[i].value;
+        self->cell[self->coming->cell[i].column] = value_of(self, &self->coming->cell[i]);
     self->placed = true;
 }
 
@@ -125,6 +157,7 @@ static enum err survey(struct xlsx_sheet *self, struct fault *why)
             break;
         if (rows.row.width > self->width)
             self->width = rows.row.width;
+        note_first(self, &rows.row);
         if (self->has_behind_memo)
             continue;
         err = xlsx_memo_add(&self->memo, &rows.row, why);

@@ -78,6 +78,16 @@ static void numbers_are_written_like_pythons(void **state)
     }
 }
 
+static void equal_values_of_a_column_read_like_the_first(void **state)
+{
+    (void)state;
+    check(SHEET("<row><c t='b'><v>1</v></c><c><v>1</v></c><c><v>0</v></c></row>"
+                "<row><c><v>1.0</v></c><c t='b'><v>1</v></c><c t='str'><v>0</v></c></row>"
+                "<row><c t='b'><v>1</v></c><c><v>1</v></c><c t='b'><v>0</v></c></row>"
+                "<row><c t='str'><v>True</v></c><c t='b'><v>0</v></c><c><v>0</v></c></row>"),
+          "True|1|0\n1|True|0\n1|True|False\nTrue|False|False\n");
+}
+
 static void strings_are_joined_and_unescaped(void **state)
 {
     (void)state;
@@ -214,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_become_the_contracts_texts),
         cmocka_unit_test(numbers_are_written_like_pythons),
+        cmocka_unit_test(equal_values_of_a_column_read_like_the_first),
         cmocka_unit_test(strings_are_joined_and_unescaped),
         cmocka_unit_test(the_width_is_that_of_the_widest_row),
         cmocka_unit_test(empty_rows_before_and_between_stay),
