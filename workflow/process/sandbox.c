@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,10 +73,11 @@ static int allow_memory(scmp_filter_ctx filter)
 
 static int allow_questions(scmp_filter_ctx filter)
 {
-    int bad = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
-    bad |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL));
-    bad |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD));
-    bad |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0)); /* reads only */
+    int bad = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
+    bad |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
+    bad |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD, 0));
+    bad |=
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0, 0)); /* reads only */
     return bad;
 }
 
@@ -142,16 +144,16 @@ static int set_limits(const struct sandbox_limits *limits)
 
 static volatile sig_atomic_t forbidden_report_fd; /* set before the filter; read by the handler alone */
 
-/* Runs on SIGSYS, which the kernel raises at the refused call itself: the report pipe is between two messages. */
+/* Runs on SIGSYS, which the kernel raises at the refused call itself: the report pipe is between two messages. Raw
+ * system calls, because a sanitizer's wrappers may hold the lock that the refused call is waiting for. */
 static void report_forbidden(int number, siginfo_t *about, void *context)
 {
     (void)number;
     (void)context;
     unsigned char message[REPORT_FORBIDDEN_BYTES];
     report_write_forbidden((uint32_t)about->si_syscall, message);
-    ssize_t ignored = write(forbidden_report_fd, message, sizeof message);
-    (void)ignored;
-    _exit(EXIT_FORBIDDEN);
+    syscall(SYS_write, forbidden_report_fd, message, sizeof message);
+    syscall(SYS_exit_group, EXIT_FORBIDDEN);
 }
 
 enum err sandbox_enter(const struct sandbox *self, const struct sandbox_limits *limits, int report_fd,
