@@ -33,12 +33,17 @@ struct run {
     bool all; /* download every step's file, not only the last one's */
     bool terminal;
     bool drawn;
+    bool away; /* the WebSocket is lost and that has been said */
     char chat[160];
     struct http_client *http;
     struct chat_stream *stream;
     struct run_view view;
-    int64_t heard_ms; /* when the server last said anything */
-    int64_t asked_ms; /* when the job was last read */
+    struct said {
+        int progress;
+        enum step_state state;
+    } said[RUN_VIEW_STEPS_MAX]; /* what the lines on a pipe have told */
+    int64_t heard_ms;           /* when the server last said anything */
+    int64_t asked_ms;           /* when the job was last read */
 };
 
 static bool parse_options(int argc, char **argv, struct run *self)
@@ -97,20 +102,27 @@ static void draw(struct run *self)
     buf_fini(&text);
 }
 
-static void say_step(const struct run *self, int index)
+/* On a pipe: one line for every step that has changed since its last line. */
+static void say(struct run *self)
 {
-    const struct step_view *step = &self->view.steps[index];
-    printf("step %d/%zu %s: %d%% %s\n", index + 1, self->view.count, step->operation, step->progress,
-           step->state == STEP_COMPLETED ? "completed" : step->message);
+    for (size_t i = 0; i < self->view.count; i++) {
+        const struct step_view *step = &self->view.steps[i];
+        struct said *said = &self->said[i];
+        if (step->progress == said->progress && step->state == said->state)
+            continue;
+        *said = (struct said){step->progress, step->state};
+        printf("step %zu/%zu %s: %d%% %s\n", i + 1, self->view.count, step->operation, step->progress,
+               step->state == STEP_COMPLETED ? "completed" : step->message);
+    }
     fflush(stdout);
 }
 
-static void show(struct run *self, int changed)
+static void show(struct run *self)
 {
     if (self->terminal)
         draw(self);
-    else if (changed >= 0)
-        say_step(self, changed);
+    else
+        say(self);
 }
 
 static void on_rebuild(void *arg, const json_t *connected)
@@ -119,26 +131,28 @@ static void on_rebuild(void *arg, const json_t *connected)
     const json_t *snapshot = json_object_get(connected, "snapshot");
     const json_t *job = json_object_get(snapshot, "job");
     self->heard_ms = clock_monotonic_ms();
+    self->away = false;
     if (!self->view.job[0])
         return;
     run_view_job(&self->view, json_is_object(job) ? job : snapshot);
-    show(self, -1);
+    show(self);
 }
 
 static void on_event(void *arg, const json_t *event)
 {
     struct run *self = arg;
     self->heard_ms = clock_monotonic_ms();
-    int changed = run_view_event(&self->view, event);
-    if (changed >= 0)
-        show(self, changed);
+    self->away = false;
+    if (run_view_event(&self->view, event))
+        show(self);
 }
 
 static void on_lost(void *arg, const char *why)
 {
     struct run *self = arg;
-    if (!self->terminal)
+    if (!self->terminal && !self->away) /* on a terminal it would break the bars, which go on by REST */
         fprintf(stderr, "sheetwire run: WebSocket: %s; it is tried again\n", why);
+    self->away = true;
 }
 
 static enum err chat_path(const struct run *self, char *out, const char *what, const char *name)
@@ -172,11 +186,11 @@ static enum err upload(struct run *self, struct fault *why)
     return err;
 }
 
-/* Waits a moment for the WebSocket, so that the first events are seen too. */
+/* Waits a moment for the WebSocket, so that the first events are seen too; not when nobody takes the connection. */
 static void wait_for_stream(struct run *self)
 {
     int64_t until = clock_monotonic_ms() + FIRST_WAIT_MS;
-    while (clock_monotonic_ms() < until && chat_stream_run(self->stream, TURN_MS) != STREAM_LIVE)
+    while (clock_monotonic_ms() < until && chat_stream_run(self->stream, TURN_MS) == STREAM_CONNECTING)
         ;
 }
 
@@ -232,7 +246,7 @@ static enum err look(struct run *self, enum chat_stream_state state, struct faul
     enum err err = ask_job(self, &job, why);
     if (err == ERR_OK) {
         run_view_job(&self->view, job);
-        show(self, -1);
+        show(self);
         json_decref(job);
     }
     bool hopeless = err != ERR_OK && (err != ERR_UNAVAILABLE || now - self->heard_ms > PATIENCE_MS);
@@ -243,13 +257,13 @@ static enum err watch(struct run *self, struct fault *why)
 {
     enum err err = ERR_OK;
     self->heard_ms = self->asked_ms = clock_monotonic_ms();
-    show(self, -1);
+    show(self);
     while (err == ERR_OK && self->view.state == RUN_GOING) {
         enum chat_stream_state state = chat_stream_run(self->stream, TURN_MS);
         if (self->view.state == RUN_GOING)
             err = look(self, state, why);
     }
-    show(self, -1);
+    show(self);
     return err;
 }
 
@@ -351,7 +365,8 @@ static bool is_folder(const char *path)
 int run_verb(int argc, char **argv)
 {
     char rest[SERVER_ADDRESS_MAX], ws[SERVER_ADDRESS_MAX];
-    struct run self = {.out = ".", .url = rest, .ws = ws, .terminal = isatty(STDOUT_FILENO) == 1};
+    static struct run self;
+    self = (struct run){.out = ".", .url = rest, .ws = ws, .terminal = isatty(STDOUT_FILENO) == 1};
     struct fault why = {.text = ""};
     json_t *steps = NULL;
     server_address_default(rest, ws);

@@ -118,31 +118,35 @@ static void end_run(struct run_view *self, enum run_state state, const char *err
         end_step(&self->steps[i], STEP_COMPLETED);
 }
 
-int run_view_event(struct run_view *self, const json_t *event)
+static bool apply_step_event(struct step_view *step, const char *type, const json_t *event)
+{
+    if (strcmp(type, "progress") == 0)
+        return apply_progress(step, event);
+    if (strcmp(type, "step_result") == 0) {
+        bool news = step->state != STEP_COMPLETED;
+        end_step(step, STEP_COMPLETED);
+        return news;
+    }
+    if (strcmp(type, "error") != 0)
+        return false;
+    end_step(step, STEP_FAILED);
+    copy_printable(step->message, sizeof step->message, text_of(event, "message"));
+    return true;
+}
+
+bool run_view_event(struct run_view *self, const json_t *event)
 {
     const char *type = text_of(event, "type"), *job = text_of(event, "job_id");
     if (self->state != RUN_GOING || !job[0] || (self->job[0] && strcmp(job, self->job) != 0))
-        return -1;
-    struct step_view *step = find_step(self, text_of(event, "step_id"));
-    if (strcmp(type, "progress") == 0 && step)
-        return apply_progress(step, event) ? (int)(step - self->steps) : -1;
-    if (strcmp(type, "step_result") == 0 && step) {
-        bool news = step->state != STEP_COMPLETED;
-        end_step(step, STEP_COMPLETED);
-        return news ? (int)(step - self->steps) : -1;
-    }
-    if (strcmp(type, "error") == 0 && step) {
-        end_step(step, STEP_FAILED);
-        copy_printable(step->message, sizeof step->message, text_of(event, "message"));
-        return (int)(step - self->steps);
-    }
+        return false;
     if (strcmp(type, "workflow_completed") == 0)
         end_run(self, RUN_COMPLETED, "");
     else if (strcmp(type, "workflow_failed") == 0)
         end_run(self, RUN_FAILED, text_of(event, "error"));
     else if (strcmp(type, "workflow_cancelled") == 0)
         end_run(self, RUN_CANCELLED, "the run was cancelled");
-    return -1;
+    struct step_view *step = find_step(self, text_of(event, "step_id"));
+    return step && apply_step_event(step, type, event);
 }
 
 void run_view_job(struct run_view *self, const json_t *job)

@@ -34,8 +34,8 @@ struct run_view {
 /* steps: the JSON array of the workflow. */
 enum err run_view_init(struct run_view *self, const json_t *steps) MUST_CHECK;
 void run_view_fini(struct run_view *self);
-/* Index of the step that changed; -1: nothing a person sees, or the run as a whole. */
-int run_view_event(struct run_view *self, const json_t *event);
+/* Whether a step changed. */
+bool run_view_event(struct run_view *self, const json_t *event);
 /* A snapshot's run or GET .../jobs/{job}: {"job_id","status","error","steps":[...]}. */
 void run_view_job(struct run_view *self, const json_t *job);
 

@@ -17,10 +17,10 @@ static json_t *parsed(const char *text)
     return value;
 }
 
-static int event(const char *text)
+static bool event(const char *text)
 {
     json_t *value = parsed(text);
-    int changed = run_view_event(&view, value);
+    bool changed = run_view_event(&view, value);
     json_decref(value);
     return changed;
 }
@@ -56,15 +56,15 @@ static int finish(void **state)
 static void a_run_goes_from_pending_to_completed(void **state)
 {
     (void)state;
-    assert_int_equal(event(PROGRESS("a", 1, 0, "running")), 0);
-    assert_int_equal(event(PROGRESS("a", 1, 50, "running")), 0);
+    assert_true(event(PROGRESS("a", 1, 0, "running")));
+    assert_true(event(PROGRESS("a", 1, 50, "running")));
     assert_int_equal(view.steps[0].progress, 50);
-    assert_int_equal(event(PROGRESS("a", 1, 100, "completed")), 0);
-    assert_int_equal(event("{\"type\":\"step_result\",\"job_id\":\"j1\",\"step_id\":\"a\",\"result\":{}}"), -1);
-    assert_int_equal(event(PROGRESS("b", 1, 10, "running")), 1);
+    assert_true(event(PROGRESS("a", 1, 100, "completed")));
+    assert_false(event("{\"type\":\"step_result\",\"job_id\":\"j1\",\"step_id\":\"a\",\"result\":{}}"));
+    assert_true(event(PROGRESS("b", 1, 10, "running")));
     assert_int_equal(view.steps[0].state, STEP_COMPLETED);
     assert_int_equal(view.state, RUN_GOING);
-    assert_int_equal(event("{\"type\":\"workflow_completed\",\"job_id\":\"j1\"}"), -1);
+    assert_false(event("{\"type\":\"workflow_completed\",\"job_id\":\"j1\"}"));
     assert_int_equal(view.state, RUN_COMPLETED);
     assert_int_equal(view.steps[1].progress, 100);
 }
@@ -77,7 +77,7 @@ static void progress_never_goes_back_within_an_attempt(void **state)
     assert_int_equal(view.steps[0].progress, 50);
     event(PROGRESS("a", 2, 10, "running"));
     assert_int_equal(view.steps[0].progress, 10);
-    assert_int_equal(event(PROGRESS("a", 1, 90, "running")), -1);
+    assert_false(event(PROGRESS("a", 1, 90, "running")));
     assert_int_equal(view.steps[0].progress, 10);
 }
 
@@ -85,7 +85,7 @@ static void progress_after_the_end_of_a_step_says_nothing(void **state)
 {
     (void)state;
     event(PROGRESS("a", 1, 100, "completed"));
-    assert_int_equal(event(PROGRESS("a", 1, 70, "running")), -1);
+    assert_false(event(PROGRESS("a", 1, 70, "running")));
     assert_int_equal(view.steps[0].progress, 100);
     assert_int_equal(view.steps[0].state, STEP_COMPLETED);
 }
@@ -93,9 +93,9 @@ static void progress_after_the_end_of_a_step_says_nothing(void **state)
 static void other_runs_and_outside_events_are_not_shown(void **state)
 {
     (void)state;
-    assert_int_equal(event("{\"type\":\"progress\",\"job_id\":\"j2\",\"step_id\":\"x\",\"progress\":9}"), -1);
-    assert_int_equal(event("{\"type\":\"progress\",\"step_id\":\"x\",\"progress\":9}"), -1);
-    assert_int_equal(event("{\"type\":\"workflow_failed\",\"job_id\":\"j2\",\"error\":\"e\"}"), -1);
+    assert_false(event("{\"type\":\"progress\",\"job_id\":\"j2\",\"step_id\":\"x\",\"progress\":9}"));
+    assert_false(event("{\"type\":\"progress\",\"step_id\":\"x\",\"progress\":9}"));
+    assert_false(event("{\"type\":\"workflow_failed\",\"job_id\":\"j2\",\"error\":\"e\"}"));
     assert_int_equal(view.state, RUN_GOING);
     assert_string_equal(view.steps[0].id, "");
 }
@@ -103,8 +103,7 @@ static void other_runs_and_outside_events_are_not_shown(void **state)
 static void a_failed_run_keeps_its_reason(void **state)
 {
     (void)state;
-    assert_int_equal(
-        event("{\"type\":\"error\",\"job_id\":\"j1\",\"step_id\":\"a\",\"message\":\"Column 'x' not found\"}"), 0);
+    assert_true(event("{\"type\":\"error\",\"job_id\":\"j1\",\"step_id\":\"a\",\"message\":\"Column 'x' not found\"}"));
     event("{\"type\":\"workflow_failed\",\"job_id\":\"j1\",\"error\":\"Workflow failed at step 1/2: no\"}");
     assert_int_equal(view.steps[0].state, STEP_FAILED);
     assert_int_equal(view.state, RUN_FAILED);
@@ -119,7 +118,7 @@ static void rest_tells_the_same_without_events(void **state)
         "{\"step_id\":\"b\",\"status\":\"running\",\"progress\":30}]}");
     assert_int_equal(view.steps[0].state, STEP_COMPLETED);
     assert_int_equal(view.steps[1].progress, 30);
-    assert_int_equal(event(PROGRESS("b", 0, 40, "running")), 1);
+    assert_true(event(PROGRESS("b", 0, 40, "running")));
     job("{\"job_id\":\"j2\",\"status\":\"failed\"}");
     assert_int_equal(view.state, RUN_GOING);
     job("{\"job_id\":\"j1\",\"status\":\"failed\",\"error\":\"e\"}");
