@@ -13,6 +13,40 @@ struct feed_link *feed_link_find(const struct core *core, uint64_t number)
     return strmap_get(core->links, &number, sizeof number);
 }
 
+static void send_batch(struct core *core, struct feed_link *self, struct buf *batch)
+{
+    struct effect *effect = core_effect(core, EFFECT_FEED);
+    if (!effect)
+        return;
+    effect->link = self->number;
+    effect->bytes = *batch;
+    *batch = BUF_INIT(BATCH_LIMIT);
+}
+
+void feed_link_flush(struct core *core, struct feed_link *self)
+{
+    if (self->batch_count == 0)
+        return;
+    feed_batch_close(&self->batch, ++self->sent, self->batch_count);
+    self->batch_count = 0;
+    send_batch(core, self, &self->batch);
+}
+
+static void beat(struct core *core, struct feed_link *self)
+{
+    feed_link_flush(core, self);
+    struct buf bytes = BUF_INIT(BATCH_LIMIT);
+    enum err err = feed_batch_open(&bytes, core->term);
+    if (err == ERR_OK) {
+        feed_batch_close(&bytes, self->sent, 0);
+        send_batch(core, self, &bytes);
+        self->beat_ms = core->now.mono_ms;
+    } else {
+        core_fail(core, err);
+    }
+    buf_fini(&bytes);
+}
+
 void feed_link_opened(struct core *core, uint64_t number)
 {
     struct feed_link *old = feed_link_find(core, number);
@@ -31,7 +65,9 @@ void feed_link_opened(struct core *core, uint64_t number)
         core_fail(core, err);
         strmap_destroy(&self->attaches);
         free(self);
+        return;
     }
+    beat(core, self); /* tells the gateway that its link is open */
 }
 
 void feed_link_closed(struct core *core, struct feed_link *self)
@@ -49,25 +85,6 @@ void feed_link_heard(struct core *core, struct feed_link *self, uint64_t receive
     self->heard_ms = core->now.mono_ms;
     if (received > self->acked && received <= self->sent)
         self->acked = received;
-}
-
-static void send_batch(struct core *core, struct feed_link *self, struct buf *batch)
-{
-    struct effect *effect = core_effect(core, EFFECT_FEED);
-    if (!effect)
-        return;
-    effect->link = self->number;
-    effect->bytes = *batch;
-    *batch = BUF_INIT(BATCH_LIMIT);
-}
-
-void feed_link_flush(struct core *core, struct feed_link *self)
-{
-    if (self->batch_count == 0)
-        return;
-    feed_batch_close(&self->batch, ++self->sent, self->batch_count);
-    self->batch_count = 0;
-    send_batch(core, self, &self->batch);
 }
 
 bool feed_link_has_room(const struct core *core, const struct feed_link *self)
@@ -89,21 +106,6 @@ bool feed_link_add(struct core *core, struct feed_link *self, const struct feed_
     else
         core_fail(core, err);
     return err == ERR_OK;
-}
-
-static void beat(struct core *core, struct feed_link *self)
-{
-    feed_link_flush(core, self);
-    struct buf bytes = BUF_INIT(BATCH_LIMIT);
-    enum err err = feed_batch_open(&bytes, core->term);
-    if (err == ERR_OK) {
-        feed_batch_close(&bytes, self->sent, 0);
-        send_batch(core, self, &bytes);
-        self->beat_ms = core->now.mono_ms;
-    } else {
-        core_fail(core, err);
-    }
-    buf_fini(&bytes);
 }
 
 void feed_link_tick(struct core *core)

@@ -48,6 +48,7 @@ struct scene {
     uint64_t batch;              /* newest batch number seen on SCENE_LINK */
     char job_id[JOB_ID_MAX + 1]; /* of the newest ACCEPTED */
     uint64_t next_number;        /* of the next worker event */
+    unsigned char setup_id;      /* of the newest request of scene_chat_with_file() */
 };
 
 static void scene_random(void *context, void *out, size_t len)
@@ -87,6 +88,7 @@ static UNUSED void scene_init(struct scene *self)
     self->newest = (struct token){1, 0};
     self->said = self->written = BUF_INIT((size_t)16 << 20);
     self->next_number = 1;
+    self->setup_id = 198;
     assert_int_equal(changes_new(&self->changes), ERR_OK);
     scene_start_core(self);
 }
@@ -369,8 +371,10 @@ static UNUSED void scene_call(struct scene *self, enum call call, unsigned char 
 /* A conversation `chat` with one uploaded file, on an open link. */
 static UNUSED void scene_chat_with_file(struct scene *self, const char *chat)
 {
-    scene_call(self, CALL_CREATE_CHAT, 200, chat, "{}");
-    scene_call(self, CALL_ADD_UPLOAD, 201, chat, "{\"name\":\"orders.csv\",\"key\":\"k/orders\",\"bytes\":10}");
+    self->setup_id += 2;
+    scene_call(self, CALL_CREATE_CHAT, self->setup_id, chat, "{}");
+    scene_call(self, CALL_ADD_UPLOAD, (unsigned char)(self->setup_id + 1), chat,
+               "{\"name\":\"orders.csv\",\"key\":\"k/orders\",\"bytes\":10}");
 }
 
 #define SCENE_TWO_STEPS                                                                                                \
@@ -488,6 +492,7 @@ static UNUSED int scene_setup(void **state)
     struct scene *scene = malloc(sizeof *scene);
     scene_init(scene);
     scene_link(scene);
+    scene_clear(scene);
     *state = scene;
     return 0;
 }
