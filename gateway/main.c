@@ -1,6 +1,7 @@
 /* sheetwire-gateway - every socket a browser or REST client sees: REST (http/, rest/) and WebSocket (live/). It keeps
  * nothing a restart would lose; whatever lasts is asked of the broker through the uplink. */
 #include "http/server.h"
+#include "live/live.h"
 #include "log.h"
 #include "program.h"
 #include "rest/disk_pool.h"
@@ -14,11 +15,13 @@
 #include <sys/resource.h>
 
 #define DRAIN_REST_MS 2000
+#define DRAIN_LIVE_MS 1500
 
 struct gateway {
     struct program program;
     struct rest rest;
     struct server *server;
+    struct live *live; /* NULL when chat_workflows.enabled is false */
 };
 
 /* Connections are descriptors, and the usual soft limit (1024) is below what the settings allow. */
@@ -38,6 +41,18 @@ static enum err start_rest(struct gateway *self, struct fault *why)
     return server_start(&self->server, &setup, why);
 }
 
+/* live_new() before the uplink, live_start() after it: they speak to each other (live/live.h). */
+static enum err start_uplink_and_live(struct gateway *self, struct fault *why)
+{
+    const struct settings *settings = self->program.settings;
+    enum err err = settings->chat_workflows.enabled ? live_new(&self->live, settings, why) : ERR_OK;
+    if (err == ERR_OK)
+        err = uplink_start(&self->rest.uplink, settings, self->live ? live_feed(self->live) : NULL, why);
+    if (err == ERR_OK && self->live)
+        err = live_start(self->live, self->rest.uplink, why);
+    return err;
+}
+
 static enum err start(struct gateway *self, struct fault *why)
 {
     const struct settings *settings = self->program.settings;
@@ -47,7 +62,7 @@ static enum err start(struct gateway *self, struct fault *why)
     if (err == ERR_OK)
         err = disk_pool_start(&self->rest.pool, why);
     if (err == ERR_OK)
-        err = uplink_start(&self->rest.uplink, settings, NULL, why);
+        err = start_uplink_and_live(self, why);
     return err == ERR_OK ? start_rest(self, why) : err;
 }
 
@@ -69,9 +84,12 @@ static void wait_for_signal(const struct gateway *self)
 /* REST first: its waiting requests hold questions in the uplink. Everything takes a gateway that started halfway. */
 static void stop(struct gateway *self)
 {
+    if (self->live)
+        live_stop(self->live, DRAIN_LIVE_MS);
     server_stop(&self->server, DRAIN_REST_MS);
     disk_pool_stop(&self->rest.pool);
     uplink_stop(&self->rest.uplink);
+    live_destroy(&self->live);
     files_close(&self->rest.files);
 }
 
