@@ -12,7 +12,17 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define HIGH_FD 64 /* above every place of a step's descriptor */
+#define HIGH_FD    64   /* above every place of a step's descriptor */
+#define HIGHEST_FD 1024 /* far above every descriptor of the helper */
+
+/* Old container runtimes refuse close_range(2). The helper never holds more than a few descriptors. */
+static void close_from(int first)
+{
+    if (close_range((unsigned)first, ~0u, 0) == 0)
+        return;
+    for (int fd = first; fd < HIGHEST_FD; fd++)
+        close(fd);
+}
 
 /* Two moves, because a descriptor may already stand where another is to go. */
 bool step_place_fds(const int *fds, size_t count)
@@ -35,7 +45,8 @@ bool step_place_fds(const int *fds, size_t count)
         else
             close(place);
     }
-    return good && close_range((unsigned)(STEP_FD_REPORT + count), ~0u, 0) == 0;
+    close_from(STEP_FD_REPORT + (int)count);
+    return good;
 }
 
 /* When memory runs out on the machine, the step is to go before the worker and everybody else. */

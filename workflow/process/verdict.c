@@ -1,5 +1,7 @@
 #include "process/verdict.h"
 
+#include "process/step_main.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -154,6 +156,10 @@ enum verdict_kind verdict(const struct verdict_facts *facts, char text[FAULT_TEX
         return signalled(facts, text);
     if (facts->report)
         return by_report(facts, text);
-    snprintf(text, FAULT_TEXT_MAX, "The step ended without a result (exit status %d)", WEXITSTATUS(facts->end->status));
+    int status = WEXITSTATUS(facts->end->status);
+    if (status == STEP_EXIT_UNPREPARED)
+        snprintf(text, FAULT_TEXT_MAX, "The step's process could not be prepared");
+    else
+        snprintf(text, FAULT_TEXT_MAX, "The step ended without a result (exit status %d)", status);
     return VERDICT_SERVER;
 }

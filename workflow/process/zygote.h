@@ -34,7 +34,8 @@ struct zygote_options {
 
 struct zygote;
 
-/* Forks the helper. ERR_UNSUPPORTED when the filter is wanted and refused by this system. */
+/* Forks the helper; to be called by the main thread, whose end the helper does not survive. ERR_UNSUPPORTED when the
+ * filter is wanted and refused by this system. */
 enum err zygote_start(struct zygote **out, const struct zygote_options *options, struct fault *why) MUST_CHECK;
 /* Kills every step, ends the helper and waits for it. */
 void zygote_stop(struct zygote **self_p);

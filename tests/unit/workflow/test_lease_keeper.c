@@ -183,6 +183,11 @@ static void it_goes_on_through_an_outage_and_presents_what_it_holds(void **state
     assert_int_equal(welcome(keeper, 4, 50001), KEEPER_READY);
     check_event(keeper, 50001, first, 1, "{}");
     check_event(keeper, 50001, first, 2, "{\"late\":1}");
+    keeper_connected(keeper, 50010); /* a short one: nothing is overdue, but what was on its way is lost */
+    assert_int_equal(next(keeper, 50010)->kind, WORK_HELLO);
+    assert_int_equal(welcome(keeper, 4, 50011), KEEPER_READY);
+    check_event(keeper, 50011, first, 1, "{}");
+    check_event(keeper, 50011, first, 2, "{\"late\":1}");
     keeper_destroy(&keeper);
 }
 
@@ -272,6 +277,113 @@ static void a_draining_worker_says_bye_and_offers_nothing(void **state)
     keeper_destroy(&keeper);
 }
 
+/* --- a broker that takes events in order, behind a link that loses, repeats and breaks --- */
+
+#define LINK_FRAMES 64
+#define JOB_EVENTS  20
+
+struct world {
+    uint32_t seed;
+    struct work_frame to_broker[LINK_FRAMES], to_worker[LINK_FRAMES];
+    size_t out, in;
+    uint64_t term;
+    bool knows_worker;
+    uint64_t taken[3]; /* newest event on disk, by token counter */
+};
+
+static uint32_t chance(struct world *self, uint32_t of)
+{
+    self->seed = self->seed * 1664525u + 1013904223u;
+    return (self->seed >> 8) % of;
+}
+
+static void answer(struct world *self, struct work_frame frame)
+{
+    if (self->in < LINK_FRAMES && chance(self, 10) > 0)
+        self->to_worker[self->in++] = frame;
+}
+
+static void broker_takes(struct world *self, const struct work_frame *frame)
+{
+    if (frame->kind == WORK_HELLO || !self->knows_worker) {
+        self->knows_worker = true;
+        answer(self, (struct work_frame){.kind = WORK_WELCOME, .term = self->term, .beat_ms = BEAT});
+    }
+    if (frame->kind != WORK_EVENT || frame->what == WORK_PROGRESS)
+        return;
+    uint64_t *taken = &self->taken[frame->token.counter];
+    if (frame->number == *taken + 1)
+        ++*taken;
+    if (frame->number <= *taken)
+        answer(self, (struct work_frame){.kind = WORK_ACK, .token = frame->token, .number = frame->number});
+}
+
+static void break_link(struct world *self, struct keeper *keeper, int64_t now)
+{
+    self->out = self->in = 0;
+    if (chance(self, 2) == 0) { /* it was a restart */
+        self->term++;
+        self->knows_worker = false;
+    }
+    if (chance(self, 2) == 0) /* otherwise nobody notices */
+        keeper_connected(keeper, now);
+}
+
+static void world_turn(struct world *self, struct keeper *keeper, int64_t now)
+{
+    static struct work_frame frame;
+    while (keeper_next(keeper, now, &frame)) {
+        frame.event = frame.body = (struct bytes){.at = NULL};
+        for (uint32_t copies = chance(self, 8) == 0 ? chance(self, 3) : 1; copies > 0; copies--)
+            if (self->out < LINK_FRAMES)
+                self->to_broker[self->out++] = frame;
+    }
+    size_t arrived = self->out > 0 ? chance(self, (uint32_t)self->out + 1) : 0;
+    for (size_t i = 0; i < arrived; i++)
+        broker_takes(self, &self->to_broker[i]);
+    memmove(self->to_broker, self->to_broker + arrived, (self->out - arrived) * sizeof *self->to_broker);
+    self->out -= arrived;
+    for (size_t i = 0; i < self->in; i++)
+        keeper_take(keeper, &self->to_worker[i], now);
+    self->in = 0;
+}
+
+/* Whatever the link does, as long as it works now and then: the broker takes every event once and in order, and the
+ * worker lets go of its leases. */
+static void every_event_arrives_through_a_bad_link(void **state)
+{
+    (void)state;
+    static struct world world;
+    for (uint32_t seed = 1; seed <= 300; seed++) {
+        world = (struct world){.seed = seed, .term = 1};
+        struct keeper *keeper = make();
+        struct work_frame job = {.kind = WORK_JOB, .token = first};
+        keeper_take(keeper, &job, 0);
+        job.token = second;
+        keeper_take(keeper, &job, 0);
+        int said = 0;
+        int64_t now = 0;
+        for (; keeper_held(keeper) > 0; now += 1 + chance(&world, BEAT / 2)) {
+            if (now > 2000 * BEAT)
+                fail_msg("seed %u: event %llu is the last that arrived", seed, (unsigned long long)world.taken[1]);
+            if (said < JOB_EVENTS && chance(&world, 3) == 0) {
+                enum work_what what = chance(&world, 4) == 0 ? WORK_PROGRESS : WORK_STEP_DONE;
+                say(keeper, first, what, "{}");
+                say(keeper, second, WORK_STEP_DONE, "{}");
+                if (++said == JOB_EVENTS) {
+                    keeper_finish(keeper, first);
+                    keeper_finish(keeper, second);
+                }
+            }
+            if (chance(&world, 40) == 0)
+                break_link(&world, keeper, now);
+            world_turn(&world, keeper, now);
+        }
+        assert_int_equal(world.taken[2], JOB_EVENTS);
+        keeper_destroy(&keeper);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_revoked_token_is_forgotten_at_once),
         cmocka_unit_test(too_many_unacknowledged_events_give_the_lease_up),
         cmocka_unit_test(no_more_tokens_than_a_beat_can_carry),
+        cmocka_unit_test(every_event_arrives_through_a_bad_link),
         cmocka_unit_test(a_draining_worker_says_bye_and_offers_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
