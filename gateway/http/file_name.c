@@ -109,6 +109,8 @@ static void join(char out[FILE_NAME_MAX + 1], const char *stem, size_t stem_len,
                  size_t extension_size)
 {
     stem_len = cut_to(stem, stem_len, FILE_NAME_MAX - extension_size);
+    while (extension_size == 0 && edge(stem[stem_len - 1])) /* the cut may have made a new end */
+        stem_len--;
     memcpy(out, stem, stem_len);
     memcpy(out + stem_len, extension, extension_size);
     out[stem_len + extension_size] = '\0';

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANSWER_BYTES_MAX ((size_t)1 << 30) /* JSON answers are bounded where they are made; this only ends a runaway   \
-                                            */
+#define ANSWER_BYTES_MAX                                                                                               \
+    ((size_t)1 << 30) /* JSON answers are bounded where they are made; this only ends a runaway                        \
+                       */
 
 struct request *request_new(const char *uri)
 {
