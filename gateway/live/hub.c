@@ -256,6 +256,7 @@ static enum err follow(struct hub *self, struct session *session, const struct h
     if (!want->chat || !want->chat[0]) {
         stop_following(self, session);
         tell_idle(self, session);
+        hub_pump(self);
         return ERR_OK;
     }
     enum err err = check_want(want);
