@@ -24,7 +24,7 @@ enum worker_phase {
 };
 
 /* Items of the poll before the runners' pipes. */
-enum { POLL_LINK, POLL_ZYGOTE, POLL_STOP, POLL_RUNNERS };
+enum { POLL_LINK, POLL_MONITOR, POLL_ZYGOTE, POLL_STOP, POLL_RUNNERS };
 
 struct worker {
     const struct settings *settings;
@@ -32,7 +32,7 @@ struct worker {
     int stop_fd;
     void *context;
     struct broker_link *link;
-    bool link_down; /* the last frame found no broker: wait until the socket can send */
+    bool link_down; /* no broker is connected: wait until the socket can send */
     struct keeper *keeper;
     struct files *files;
     uint64_t processes;
@@ -285,6 +285,7 @@ static int fill_items(struct worker *self)
     int count = POLL_RUNNERS;
     self->items[POLL_LINK] = (zmq_pollitem_t){.socket = broker_link_socket(self->link),
                                               .events = (short)(ZMQ_POLLIN | (self->link_down ? ZMQ_POLLOUT : 0))};
+    self->items[POLL_MONITOR] = (zmq_pollitem_t){.socket = broker_link_monitor(self->link), .events = ZMQ_POLLIN};
     self->items[POLL_ZYGOTE] = (zmq_pollitem_t){.fd = zygote_fd(self->zygote), .events = ZMQ_POLLIN};
     self->items[POLL_STOP] = (zmq_pollitem_t){.fd = self->stop_fd, .events = ZMQ_POLLIN};
     for (size_t i = 0; i < WORK_TOKENS_MAX; i++) {
@@ -307,9 +308,13 @@ static void serve_items(struct worker *self, int count)
         take_exits(self);
     if (self->items[POLL_STOP].revents)
         hear_stop(self, now_ms);
-    if (self->items[POLL_LINK].revents & ZMQ_POLLOUT) {
+    if (self->link_down && self->items[POLL_LINK].revents & ZMQ_POLLOUT) {
         self->link_down = false;
         keeper_connected(self->keeper, now_ms);
+    }
+    if (self->items[POLL_MONITOR].revents && broker_link_lost(self->link)) {
+        log_info("broker is away", NULL);
+        self->link_down = true; /* nothing is said before it is greeted again: events stay in order */
     }
     if (self->items[POLL_LINK].revents & ZMQ_POLLIN)
         take_frames(self);
