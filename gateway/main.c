@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define DRAIN_REST_MS 2000
+#define DRAIN_REST_MS 1500
 #define DRAIN_LIVE_MS 1500
 
 struct gateway {
@@ -81,9 +81,11 @@ static void wait_for_signal(const struct gateway *self)
         continue;
 }
 
-/* REST first: its waiting requests hold questions in the uplink. Everything takes a gateway that started halfway. */
+/* REST says first that it is stopping, and ends before the uplink, which its waiting requests have questions in.
+ * Everything takes a gateway that started halfway. */
 static void stop(struct gateway *self)
 {
+    server_drain(self->server);
     if (self->live)
         live_stop(self->live, DRAIN_LIVE_MS);
     server_stop(&self->server, DRAIN_REST_MS);

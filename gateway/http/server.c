@@ -390,7 +390,7 @@ enum err server_start(struct server **out, const struct server_setup *setup, str
 
 void server_drain(struct server *self)
 {
-    if (atomic_exchange(&self->draining, true))
+    if (!self || atomic_exchange(&self->draining, true))
         return;
     self->listener = MHD_quiesce_daemon(self->daemon);
     held_drain(&self->held);

@@ -17,7 +17,8 @@ struct server_setup {
 
 /* Binds app.host and app.port and serves. ERR_UNAVAILABLE names address and key when the port is taken. */
 enum err server_start(struct server **out, const struct server_setup *setup, struct fault *why) MUST_CHECK;
-/* Accepts nobody more and ends waits that a drain may end; readiness fails from now on. Returns at once. */
+/* Accepts nobody more and ends waits that a drain may end; readiness fails from now on. Returns at once;
+ * takes NULL. */
 void server_drain(struct server *self);
 /* Drains, gives what runs until the deadline, then closes everything and frees. Takes NULL. */
 void server_stop(struct server **self_p, int deadline_ms);

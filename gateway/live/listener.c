@@ -40,13 +40,14 @@ enum err listener_open(const char *host, uint16_t port, int *fd, uint16_t *bound
     snprintf(service, sizeof service, "%u", port);
     int unknown = getaddrinfo(host, service, &hints, &found);
     if (unknown)
-        return fault_set(why, ERR_INVALID, "cannot listen on %s: %s", host, gai_strerror(unknown));
+        return fault_set(why, ERR_INVALID, "chat_workflows.websocket.host: %s: %s", host, gai_strerror(unknown));
     *fd = -1;
     for (const struct addrinfo *at = found; at && *fd < 0; at = at->ai_next)
         *fd = listen_on(at);
     freeaddrinfo(found);
     if (*fd < 0)
-        return fault_errno(why, "cannot listen on %s port %u", host, port);
+        return fault_errno(why, "cannot listen on %s:%u (chat_workflows.websocket.host, chat_workflows.websocket.port)",
+                           host, port);
     *bound = bound_port(*fd);
     return ERR_OK;
 }

@@ -145,16 +145,17 @@ class Stack:
 
     # --- processes
 
-    def environment(self):
+    def environment(self, more=None):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SHEETWIRE_")}
-        for key, value in self.settings.items():
+        for key, value in {**self.settings, **(more or {})}.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             kept["SHEETWIRE_" + key.upper().replace(".", "__")] = text
         return kept
 
-    def add(self, name, program):
-        """One more program, not started yet. Names are unique; the log is NAME.log."""
-        self.programs[name] = Program(name, [os.path.join(BUILD, program)], self.folder, self.environment())
+    def add(self, name, program, settings=None):
+        """One more program, not started yet. Names are unique; the log is NAME.log; settings are its own."""
+        environment = self.environment(settings)
+        self.programs[name] = Program(name, [os.path.join(BUILD, program)], self.folder, environment)
         return self.programs[name]
 
     def start(self, wait=True):

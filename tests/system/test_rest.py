@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from stack import wait_until
+from stack import free_ports, wait_until
 
 CSV = "name,town\nAda,London\nGrace,New York\n"
 
@@ -245,12 +245,15 @@ def test_without_a_broker_reads_and_writes_are_503(make_stack):
     assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_taken_port_is_named(make_stack):
+def test_taken_ports_are_named(make_stack):
     stack = make_stack(workers=0, start=False)
     stack.gateway.start()
     wait_until(lambda: "REST listening on http://" in stack.gateway.log())
-    second = stack.add("second", "sheetwire-gateway")
-    stack.expected_dead.add("second")
-    second.start()
-    assert second.process.wait(10) == 1
-    assert "127.0.0.1:%d" % stack.port in second.log() and "app.port" in second.log()
+    free = {"app.port": free_ports(1)[0], "chat_workflows.websocket.port": free_ports(1)[0]}
+    for i, key in enumerate(free):
+        settings = {other: port for other, port in free.items() if other != key}
+        second = stack.add("second-%d" % i, "sheetwire-gateway", settings)
+        stack.expected_dead.add(second.name)
+        second.start()
+        assert second.process.wait(10) == 1
+        assert "127.0.0.1:%d" % stack.settings[key] in second.log() and key in second.log()
