@@ -309,3 +309,137 @@ def test_every_program_has_the_common_options(program, tmp_path):
     assert done.stderr == "%s:2: app.prot: unknown key; did you mean app.port?\n" % config
 
 
+
+
+# tail
+
+
+class Tail:
+    """`sheetwire tail`, its lines read as they come."""
+
+    def __init__(self, stack, chat, *arguments):
+        self.process = subprocess.Popen(
+            [SHEETWIRE, "tail", chat, "--ws", stack.ws_url, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.text = b""
+
+    def events(self):
+        self.text += self.process.stdout.read() or b""
+        return [json.loads(line) for line in self.text.split(b"\n")[:-1]]
+
+    def records(self):
+        return [event for event in self.events() if "seq" in event and event["type"] != "connected"]
+
+    def wait_for(self, type_name, seconds=20):
+        wait_until(lambda: any(e["type"] == type_name for e in self.events()), seconds, "the event " + type_name)
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(10)
+        self.process.stderr.close()
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def tail():
+    made = []
+
+    def make(*arguments):
+        made.append(Tail(*arguments))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+
+
+def chat_with_upload(stack):
+    chat = stack.create_chat()
+    with open(TIMEZONES, "rb") as file:
+        assert stack.upload(chat, "timezones.csv", file.read()).status == 200
+    return chat
+
+
+def search(country):
+    condition = {"column": "country", "operator": "equals", "value": country}
+    return [{"operation": "csv/search", "arguments": {"conditions": [condition]}}]
+
+
+def test_tail_prints_a_run_as_json_lines(shared_stack, tail):
+    chat = chat_with_upload(shared_stack)
+    reader = tail(shared_stack, chat)
+    reader.wait_for("connected")
+    assert shared_stack.execute(chat, search("Brazil")).status == 200
+    reader.wait_for("workflow_completed")
+    types = [event["type"] for event in reader.events()]
+    assert types[0] == "connected"
+    records = [t for t in types if t not in ("progress", "connected")]
+    assert records == ["workflow_started", "step_result", "workflow_completed"]
+    assert reader.end() == 0
+
+
+def test_tail_goes_on_from_a_position(shared_stack, tail):
+    chat = chat_with_upload(shared_stack)
+    first = tail(shared_stack, chat)
+    first.wait_for("connected")
+    assert shared_stack.execute(chat, search("Brazil")).status == 200
+    first.wait_for("workflow_completed")
+    held = first.records()[0]
+    second = tail(shared_stack, chat, "--since", str(held["seq"]), "--epoch", held["epoch"])
+    second.wait_for("workflow_completed")
+    assert [e["seq"] for e in second.records()] == [e["seq"] for e in first.records()[1:]]
+    assert "connected" not in [e["type"] for e in second.events()]
+
+
+@pytest.mark.parametrize("name", ["gateway", "broker"])
+def test_tail_sees_every_event_once_when_a_process_is_killed(stack, tail, name):
+    chat = chat_with_upload(stack)
+    reader = tail(stack, chat)
+    reader.wait_for("connected")
+    assert stack.execute(chat, search("Brazil")).status == 200
+    reader.wait_for("workflow_completed")
+    program = stack.programs[name]
+    stack.kill(program)
+    stack.restart(program)
+    stack.wait_ready()
+    assert stack.execute(chat, search("Argentina")).status == 200
+    wait_until(lambda: [e["type"] for e in reader.records()].count("workflow_completed") == 2, 20, "the second run")
+    numbers = [event["seq"] for event in reader.records()]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert reader.end() == 0
+
+
+def test_tail_without_a_server_fails(tail):
+    done = run_cli("tail", "a", "--ws", "ws://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "ws://127.0.0.1:9" in done.stderr
+
+
+def test_run_goes_on_when_the_gateway_is_killed(make_stack, tmp_path):
+    stack = make_stack(settings={"workflow.slots": 1})
+    rows = tmp_path / "rows.csv"
+    with open(rows, "w") as file:
+        file.write("country,value\n")
+        file.writelines("Brazil,%d\n" % i for i in range(300000))
+    steps = tmp_path / "steps.json"
+    steps.write_text(json.dumps(search("Brazil") * 4))
+    out = tmp_path / "out"
+    out.mkdir()
+    process = subprocess.Popen(
+        [SHEETWIRE, "run", str(rows), "--steps", str(steps), "--out", str(out), *addresses(stack)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    for line in process.stdout:
+        if line.startswith("step 1/4"):
+            break
+    stack.kill(stack.gateway)
+    stack.restart(stack.gateway)
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "step 4/4 csv/search: 100% completed" in rest
+    (saved,) = os.listdir(out)
+    assert sum(1 for _ in open(out / saved)) == 300001
