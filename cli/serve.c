@@ -26,8 +26,8 @@
 #define SLOW_START_MS   30000
 #define BROKER_STOP_MS  3500 /* after the order to stop: workers and gateway have had time to speak to it */
 #define KILL_MS         4400
-#define DRAIN_SECONDS   "3" /* of a worker under serve, so that it is done before the broker stops */
-#define FIRST_TRIES_MAX 6   /* failures of one child before the stack was ever ready; then serve gives up */
+#define DRAIN_SECONDS   3 /* of a worker under serve, so that it is done before the broker stops */
+#define FIRST_TRIES_MAX 6 /* failures of one child before the stack was ever ready; then serve gives up */
 
 enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
 
@@ -302,8 +302,10 @@ static enum err prepare(struct serve *self, struct fault *why)
     if (err != ERR_OK)
         return err;
     self->settings = config_settings(self->config);
-    if (self->settings->workflow.drain_seconds > (uint32_t)atoi(DRAIN_SECONDS))
-        setenv("SHEETWIRE_WORKFLOW__DRAIN_SECONDS", DRAIN_SECONDS, 1);
+    char drain[16];
+    snprintf(drain, sizeof drain, "%d", DRAIN_SECONDS);
+    if (self->settings->workflow.drain_seconds > DRAIN_SECONDS)
+        setenv("SHEETWIRE_WORKFLOW__DRAIN_SECONDS", drain, 1);
     err = open_log_file(self, why);
     if (err == ERR_OK)
         err = open_signals(self, why);

@@ -92,7 +92,7 @@ static int docs_verb(int argc, char **argv)
 /* For scripts: so many loopback ports that are free at this moment, in one line. All are held until all are known. */
 static int ports_verb(int argc, char **argv)
 {
-    int count = argc == 2 ? atoi(argv[1]) : 1, made = 0;
+    long count = argc == 2 ? strtol(argv[1], NULL, 10) : 1, made = 0;
     for (; made < count && made < FREE_PORTS_MAX; made++) {
         struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t len = sizeof address;
