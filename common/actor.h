@@ -1,8 +1,8 @@
 /* actor - a thread that owns its state and sockets and is spoken to only by its mailbox.
  *
- * actor_start() returns when the body has called actor_ready() (with the body's own error, so a failed start is known to
- * the starter). actor_stop() puts MAIL_STOP into the box and joins; a body that does not end within the deadline is our
- * bug and aborts the process with a log line. */
+ * actor_start() returns when the body has called actor_ready() (with the body's own error, so a failed start is known
+ * to the starter). actor_stop() puts MAIL_STOP into the box and joins; a body that does not end within the deadline is
+ * our bug and aborts the process with a log line. */
 #ifndef ACTOR_H
 #define ACTOR_H
 
@@ -10,7 +10,8 @@
 
 struct actor;
 
-/* The body runs in the new thread and returns when it has taken MAIL_STOP or failed. It must call actor_ready() once. */
+/* The body runs in the new thread and returns when it has taken MAIL_STOP or failed. It must call actor_ready() once.
+ */
 typedef void actor_body(struct actor *self, struct mailbox *box, void *arg);
 
 /* `name` shows in logs and as the thread's name (15 bytes). arg is borrowed until actor_stop() returns. */

@@ -1,5 +1,6 @@
 /* event - the one table of event types: which are history (numbered, stored, replayed) and which are state (progress:
- * latest value per step). Unknown types from outside are durable. Read by broker, gateway, CLI and the protocol docs. */
+ * latest value per step). Unknown types from outside are durable. Read by broker, gateway, CLI and the protocol docs.
+ */
 #ifndef EVENT_H
 #define EVENT_H
 
@@ -15,7 +16,7 @@ struct event_type {
     const char *fields; /* for the docs: the fields besides chat_id, seq, epoch, timestamp */
 };
 
-extern const struct event_type event_types[]; /* ended by name NULL */
+extern const struct event_type event_types[];                           /* ended by name NULL */
 const struct event_type *event_type_find(const char *name, size_t len); /* NULL = unknown: a durable event */
 
 #endif

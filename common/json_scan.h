@@ -1,5 +1,6 @@
-/* json_scan - checks that bytes are one JSON object (RFC 8259, UTF-8 checked, depth limited) and tells where its top-level
- * members lie, without building a tree: the bytes of an event are checked once, at intake, and passed on as they are.
+/* json_scan - checks that bytes are one JSON object (RFC 8259, UTF-8 checked, depth limited) and tells where its
+ * top-level members lie, without building a tree: the bytes of an event are checked once, at intake, and passed on as
+ * they are.
  *
  * Strictness equals jansson's (duplicate keys: allowed, the last counts; no trailing bytes but white space; lone
  * surrogate escapes are refused; \u0000 is refused). Fuzzed against it. Any thread, no allocation. */
@@ -10,10 +11,17 @@
 
 #include <stdint.h>
 
-#define JSON_SCAN_DEPTH_MAX 64
+#define JSON_SCAN_DEPTH_MAX   64
 #define JSON_SCAN_MEMBERS_MAX 64 /* top-level members of an event; more is ERR_TOO_LARGE */
 
-enum json_kind { JSON_KIND_NULL, JSON_KIND_TRUTH, JSON_KIND_NUMBER, JSON_KIND_STRING, JSON_KIND_ARRAY, JSON_KIND_OBJECT };
+enum json_kind {
+    JSON_KIND_NULL,
+    JSON_KIND_TRUTH,
+    JSON_KIND_NUMBER,
+    JSON_KIND_STRING,
+    JSON_KIND_ARRAY,
+    JSON_KIND_OBJECT
+};
 
 struct json_span {
     const char *at;
@@ -21,7 +29,8 @@ struct json_span {
 };
 
 struct json_member {
-    struct json_span key;   /* between the quotes; escapes are not resolved (a key with escapes never equals a plain one) */
+    struct json_span
+        key; /* between the quotes; escapes are not resolved (a key with escapes never equals a plain one) */
     struct json_span value; /* the whole value with its quotes or brackets, no blanks around */
     enum json_kind kind;
 };

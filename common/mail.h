@@ -1,8 +1,8 @@
 /* mail - bounded mailboxes between threads: a many-writer, one-reader queue with a file descriptor to wait on.
  *
- * A letter is an enum kind, a number and a body the queue owns from mailbox_put() until mailbox_take(). A full box answers
- * ERR_FULL and takes nothing: what then happens is the sender's named policy. The descriptor (an eventfd) is readable
- * while letters wait, so it can be polled beside ZeroMQ sockets or adopted by an event loop. */
+ * A letter is an enum kind, a number and a body the queue owns from mailbox_put() until mailbox_take(). A full box
+ * answers ERR_FULL and takes nothing: what then happens is the sender's named policy. The descriptor (an eventfd) is
+ * readable while letters wait, so it can be polled beside ZeroMQ sockets or adopted by an event loop. */
 #ifndef MAIL_H
 #define MAIL_H
 
@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 struct mail {
-    int kind;                 /* the reader's own enum; MAIL_STOP is common to all */
-    uint64_t number;          /* free for the kind: an id, a count */
-    void *body;               /* owned by the letter; NULL allowed */
-    size_t len;               /* bytes of body where it is bytes */
+    int kind;                  /* the reader's own enum; MAIL_STOP is common to all */
+    uint64_t number;           /* free for the kind: an id, a count */
+    void *body;                /* owned by the letter; NULL allowed */
+    size_t len;                /* bytes of body where it is bytes */
     void (*free_body)(void *); /* how to free it when the letter is never read; NULL = free(3) */
 };
 

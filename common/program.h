@@ -9,12 +9,12 @@
 #include "config.h"
 
 struct program {
-    const char *name;       /* "sheetwire-broker" */
-    const char *log_name;   /* "broker" */
-    const char *summary;    /* one sentence for --help */
+    const char *name;     /* "sheetwire-broker" */
+    const char *log_name; /* "broker" */
+    const char *summary;  /* one sentence for --help */
     struct config *config;
     const struct settings *settings;
-    int signal_fd;          /* readable after SIGTERM or SIGINT */
+    int signal_fd; /* readable after SIGTERM or SIGINT */
 };
 
 /* Returns false when main() should return *exit_code at once (--help, --check-config, an error). */

@@ -2,9 +2,9 @@
 
 #include "clock.h"
 #include "core/compose.h"
+#include "core/execution.h"
 #include "core/follow.h"
 #include "core/record.h"
-#include "core/execution.h"
 
 #include <stdio.h>
 #include <string.h>

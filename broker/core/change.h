@@ -1,7 +1,7 @@
 /* change - everything the core may ask the store to keep: a closed union. A batch of changes is one transaction.
  *
- * Texts are owned by the change list (copied in, freed with it). Times are microseconds since the Unix epoch, UTC; 0 = none.
- * The store applies changes in order; a change that names a missing row is our bug and fails the batch. */
+ * Texts are owned by the change list (copied in, freed with it). Times are microseconds since the Unix epoch, UTC; 0 =
+ * none. The store applies changes in order; a change that names a missing row is our bug and fails the batch. */
 #ifndef CHANGE_H
 #define CHANGE_H
 
@@ -27,10 +27,10 @@ enum change_kind {
     CHANGE_CHAT_DELETE, /* the chat and everything of it; its file keys become to-delete entries */
     CHANGE_MESSAGE_ADD,
     CHANGE_FILE_ADD,
-    CHANGE_JOB_PUT,   /* insert or replace the row of a job */
-    CHANGE_STEP_PUT,  /* insert or replace the row of a step */
-    CHANGE_EVENT_ADD, /* the next durable event of a chat; also moves the chat's head */
-    CHANGE_ANSWER_PUT, /* request id -> the answer it got, for a request sent again */
+    CHANGE_JOB_PUT,     /* insert or replace the row of a job */
+    CHANGE_STEP_PUT,    /* insert or replace the row of a step */
+    CHANGE_EVENT_ADD,   /* the next durable event of a chat; also moves the chat's head */
+    CHANGE_ANSWER_PUT,  /* request id -> the answer it got, for a request sent again */
     CHANGE_GARBAGE_ADD, /* a file key no record names any more */
 };
 
@@ -63,11 +63,11 @@ struct job_row {
     const char *job_id, *chat_id;
     enum job_status status;
     uint32_t attempts;
-    struct token token;       /* of the newest lease; {0,0} = never leased */
-    uint64_t last_number;     /* newest EVENT number of that token that is on disk */
+    struct token token;                 /* of the newest lease; {0,0} = never leased */
+    uint64_t last_number;               /* newest EVENT number of that token that is on disk */
     const char *input_name, *input_key; /* fixed when the job was accepted */
     const char *trace;
-    const char *error;        /* text of a failed run, or "" */
+    const char *error; /* text of a failed run, or "" */
     uint32_t total_steps;
     int64_t submitted_us, started_us, completed_us;
 };
@@ -89,8 +89,8 @@ struct step_row {
 struct event_row {
     const char *chat_id, *type, *job_id; /* job_id "" = none */
     uint64_t seq;
-    const char *event_id;                /* an outside publisher's, "" = none */
-    const char *body;                    /* the complete JSON text clients get */
+    const char *event_id; /* an outside publisher's, "" = none */
+    const char *body;     /* the complete JSON text clients get */
     size_t body_len;
     int64_t created_us;
 };
@@ -105,7 +105,7 @@ struct answer_row {
 struct change {
     enum change_kind kind;
     union {
-        struct chat_row chat;       /* CHAT_PUT; CHAT_DELETE uses chat_id */
+        struct chat_row chat; /* CHAT_PUT; CHAT_DELETE uses chat_id */
         struct message_row message;
         struct file_row file;
         struct job_row job;

@@ -1,8 +1,8 @@
 /* files - immutable objects by key: create, write, commit, open, remove. Engines: folder (folder.c); others later.
  *
  * An object gets a key of its own when it is created ("2026/11/<chat>/uploads/<16 hex>"), is written through a plain
- * descriptor, and exists for others once committed (file and folder synced) *and* named by the record. Nothing committed
- * is ever renamed or overwritten. Any thread; handles by one thread at a time. */
+ * descriptor, and exists for others once committed (file and folder synced) *and* named by the record. Nothing
+ * committed is ever renamed or overwritten. Any thread; handles by one thread at a time. */
 #ifndef FILES_H
 #define FILES_H
 
@@ -15,7 +15,7 @@
 struct files;
 
 struct files_new_object {
-    int fd;                  /* open for reading and writing, empty; closed by commit or abandon */
+    int fd; /* open for reading and writing, empty; closed by commit or abandon */
     char key[FILES_KEY_MAX];
 };
 
@@ -24,11 +24,11 @@ enum err files_open_folder(struct files **out, const char *root, struct fault *w
 void files_close(struct files **self_p);
 
 /* prefix: "2026/11/<chat>/uploads", made of segments of A-Z a-z 0-9 . _ ~ : - that are neither "." nor "..". */
-enum err files_create(struct files *self, const char *prefix, struct files_new_object *out, struct fault *why)
-    MUST_CHECK;
+enum err files_create(struct files *self, const char *prefix, struct files_new_object *out,
+                      struct fault *why) MUST_CHECK;
 /* Syncs file and folder, closes the descriptor; *bytes (may be NULL) = its size. */
-enum err files_commit(struct files *self, struct files_new_object *object, uint64_t *bytes, struct fault *why)
-    MUST_CHECK;
+enum err files_commit(struct files *self, struct files_new_object *object, uint64_t *bytes,
+                      struct fault *why) MUST_CHECK;
 void files_abandon(struct files *self, struct files_new_object *object); /* closes and unlinks; best effort */
 
 /* Opens a committed object for reading. A key from outside is checked like a prefix: no "..", no absolute path. */

@@ -1,18 +1,17 @@
 /* feed_frame - what the broker says on :5561 (XPUB) to one gateway link (SUB of `link/<16 hex>/`).
  *
- * Two ZeroMQ frames: the topic, then one batch. Batches of a link are numbered n = 1, 2, ... without a hole; a batch with
- * no records is a beat and repeats the last n. A hole, beats missing for three intervals or another term means: this
- * link is dead, open a new one (new id, new subscription) and attach every chat again from the last seq delivered.
+ * Two ZeroMQ frames: the topic, then one batch. Batches of a link are numbered n = 1, 2, ... without a hole; a batch
+ * with no records is a beat and repeats the last n. A hole, beats missing for three intervals or another term means:
+ * this link is dead, open a new one (new id, new subscription) and attach every chat again from the last seq delivered.
  *
  * Records, in the order they leave the chat:
- *   ATTACHED   answer to an ATTACH: how (snapshot, resumed, gap, reset), epoch, seq the client holds after it, head, and
- *              unless resumed the snapshot (JSON object: status, job, steps)
- *   REPLAY     one event for this attach id alone, between its ATTACHED and its LIVE
- *   LIVE       this attach id now follows the chat: from here on EVENT and PROGRESS of the chat are its own too
- *   EVENT      a durable event for every live attach of the chat on this link
- *   PROGRESS   the newest progress of a step (key: job and step), for every live attach
- *   RESET      the chat's history was replaced or removed: every attach of the chat on this link (body as in ATTACHED)
- * Bodies are complete JSON texts of events as the client gets them; they are passed on, never re-encoded. */
+ *   ATTACHED   answer to an ATTACH: how (snapshot, resumed, gap, reset), epoch, seq the client holds after it, head,
+ * and unless resumed the snapshot (JSON object: status, job, steps) REPLAY     one event for this attach id alone,
+ * between its ATTACHED and its LIVE LIVE       this attach id now follows the chat: from here on EVENT and PROGRESS of
+ * the chat are its own too EVENT      a durable event for every live attach of the chat on this link PROGRESS   the
+ * newest progress of a step (key: job and step), for every live attach RESET      the chat's history was replaced or
+ * removed: every attach of the chat on this link (body as in ATTACHED) Bodies are complete JSON texts of events as the
+ * client gets them; they are passed on, never re-encoded. */
 #ifndef FEED_FRAME_H
 #define FEED_FRAME_H
 

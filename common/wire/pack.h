@@ -1,8 +1,8 @@
 /* pack - fixed-width little-endian numbers and length-prefixed bytes: the alphabet of the internal frames.
  *
- * Writing appends to a buf and remembers the first failure, so that a frame is written without a check a field and asked
- * once at its end. Reading is from bytes that came by socket: nothing is trusted, every read is bounds-checked, the
- * first failure sticks and later reads give zeros. Text fields are borrowed from the bytes read. */
+ * Writing appends to a buf and remembers the first failure, so that a frame is written without a check a field and
+ * asked once at its end. Reading is from bytes that came by socket: nothing is trusted, every read is bounds-checked,
+ * the first failure sticks and later reads give zeros. Text fields are borrowed from the bytes read. */
 #ifndef PACK_H
 #define PACK_H
 

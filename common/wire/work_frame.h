@@ -3,18 +3,15 @@
  * Worker to broker:
  *   HELLO   at start and whenever the broker's term changed: worker id, slots, and the leases it still holds
  *   BEAT    every wire.beat_ms: free slots (its credit) and the tokens it works on
- *   EVENT   (token, number): number counts from 1 per token; `what` and two bodies: `event` (members of the client's event,
- *           a JSON object) and `detail` (for the record, a JSON object). Kept and sent again until acknowledged,
- *           except PROGRESS. The same (token, number) twice changes nothing twice. Numbers are taken in order: a hole
- *           means that a frame was lost, what follows it is dropped without ACK and comes again. PROGRESS uses no number
- *           up: it carries that of the newest durable event before it.
- *   BYE     it drains: no more jobs, please. From now on a lease that its BEAT does not name is handed back, which costs the
- *           job no attempt. A second BYE: it is gone, and so is all it held
- * Broker to worker:
- *   WELCOME answers HELLO and, with a new term, an unknown worker's BEAT: term, lease and beat time
- *   JOB     a lease: token and the job (JSON, see below)
- *   ACK     the event (token, number) is on disk
- *   REVOKE  the token is no longer valid: stop the step within a second, report nothing
+ *   EVENT   (token, number): number counts from 1 per token; `what` and two bodies: `event` (members of the client's
+ * event, a JSON object) and `detail` (for the record, a JSON object). Kept and sent again until acknowledged, except
+ * PROGRESS. The same (token, number) twice changes nothing twice. Numbers are taken in order: a hole means that a frame
+ * was lost, what follows it is dropped without ACK and comes again. PROGRESS uses no number up: it carries that of the
+ * newest durable event before it. BYE     it drains: no more jobs, please. From now on a lease that its BEAT does not
+ * name is handed back, which costs the job no attempt. A second BYE: it is gone, and so is all it held Broker to
+ * worker: WELCOME answers HELLO and, with a new term, an unknown worker's BEAT: term, lease and beat time JOB     a
+ * lease: token and the job (JSON, see below) ACK     the event (token, number) is on disk REVOKE  the token is no
+ * longer valid: stop the step within a second, report nothing
  *
  * JOB body: {"job_id","chat_id","attempt","place":"2026/11/<chat>","first_step":i,
  *   "input":{"name","key"},                      the visible file or spool that first_step reads
@@ -70,17 +67,17 @@ struct token {
 
 struct work_frame {
     enum work_kind kind;
-    char worker[ID_HEX_LEN + 1];   /* HELLO, BEAT, BYE: chosen by the worker at its start */
-    uint64_t term;                 /* WELCOME */
-    uint32_t lease_ms, beat_ms;    /* WELCOME */
-    uint32_t slots, free_slots;    /* HELLO, BEAT */
-    uint32_t token_count;          /* HELLO, BEAT */
+    char worker[ID_HEX_LEN + 1]; /* HELLO, BEAT, BYE: chosen by the worker at its start */
+    uint64_t term;               /* WELCOME */
+    uint32_t lease_ms, beat_ms;  /* WELCOME */
+    uint32_t slots, free_slots;  /* HELLO, BEAT */
+    uint32_t token_count;        /* HELLO, BEAT */
     struct token tokens[WORK_TOKENS_MAX];
-    struct token token;            /* EVENT, JOB, ACK, REVOKE */
-    uint64_t number;               /* EVENT, ACK */
-    enum work_what what;           /* EVENT */
-    struct bytes event;            /* EVENT: members of the client's event; borrowed */
-    struct bytes body;             /* JOB: the job; EVENT: detail; REVOKE: reason. Borrowed */
+    struct token token;  /* EVENT, JOB, ACK, REVOKE */
+    uint64_t number;     /* EVENT, ACK */
+    enum work_what what; /* EVENT */
+    struct bytes event;  /* EVENT: members of the client's event; borrowed */
+    struct bytes body;   /* JOB: the job; EVENT: detail; REVOKE: reason. Borrowed */
 };
 
 enum err work_frame_write(const struct work_frame *self, struct buf *out) MUST_CHECK;

@@ -49,8 +49,7 @@ static void text_of_an_unknown_ending_is_csv(void **state)
 static void binary_junk_is_refused_by_its_ending(void **state)
 {
     (void)state;
-    CHECK("\x89PNG\r\n\x1A\n\0\0", "photo.png",
-          "!Unsupported file format: .png. Readable: .csv, ");
+    CHECK("\x89PNG\r\n\x1A\n\0\0", "photo.png", "!Unsupported file format: .png. Readable: .csv, ");
     CHECK("\0\1\2", "noending", "!it has no ending and is not text. Readable: .csv, ");
     CHECK("\0\1\2", "a.verylongendingthatgoeson", "!Unsupported file format: .verylongendingt.");
 }
