@@ -320,6 +320,18 @@ static void serve_items(struct worker *self, int count)
         take_frames(self);
 }
 
+static enum err check_helper(struct worker *self, struct fault *why)
+{
+    struct zygote_exit end;
+    enum err err;
+    do
+        err = zygote_next(self->zygote, &end);
+    while (err == ERR_OK);
+    if (err != ERR_UNAVAILABLE)
+        return ERR_OK;
+    return fault_set(why, ERR_INTERNAL, "the helper process that starts steps has died");
+}
+
 enum err worker_run(struct worker *self, struct fault *why)
 {
     for (;;) {
@@ -334,10 +346,12 @@ enum err worker_run(struct worker *self, struct fault *why)
             return fault_set(why, ERR_INTERNAL, "cannot wait for messages: %s", zmq_strerror(zmq_errno()));
         serve_items(self, count);
     }
+    enum err err = check_helper(self, why);
+    if (err != ERR_OK)
+        keeper_drain(self->keeper); /* its steps died with it: their jobs can go on elsewhere at once */
+    send_frames(self, clock_monotonic_ms());
     keeper_leave(self->keeper);
     send_frames(self, clock_monotonic_ms());
-    struct zygote_exit end;
-    bool helper_dead = zygote_next(self->zygote, &end) == ERR_UNAVAILABLE;
     log_info("worker stopped", NULL);
-    return helper_dead ? fault_set(why, ERR_INTERNAL, "the helper process that starts steps has died") : ERR_OK;
+    return err;
 }

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -172,13 +173,13 @@ static bool joined_after(struct bench *self, int wait_ms)
     if (pthread_timedjoin_np(self->thread, NULL, &deadline) != 0)
         return false;
     self->thread = 0;
-    assert_int_equal(self->outcome, ERR_OK);
     return true;
 }
 
 static void join(struct bench *self)
 {
     assert_true(joined_after(self, WAIT_MS));
+    assert_int_equal(self->outcome, ERR_OK);
 }
 
 /* --- tests --- */
@@ -309,6 +310,32 @@ static void a_drain_that_takes_too_long_hands_the_job_back(void **state)
     join(self);
 }
 
+static void kill_helper(void)
+{
+    char path[64];
+    int pid = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *children = fopen(path, "re");
+    assert_non_null(children);
+    assert_int_equal(fscanf(children, "%d", &pid), 1);
+    fclose(children);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+}
+
+static void without_its_helper_a_worker_hands_back_and_ends(void **state)
+{
+    struct bench *self = *state;
+    welcome(self, 1);
+    struct token token = lease(self, 1, "[" STEP("sleep") "]");
+    await_event(self, token, WORK_STEP_STARTED, 1);
+    acknowledge(self, token, 1);
+    kill_helper();
+    await(self, WORK_BYE);
+    await(self, WORK_BYE);
+    assert_true(joined_after(self, WAIT_MS));
+    assert_int_equal(self->outcome, ERR_INTERNAL);
+}
+
 static void nonsense_from_the_broker_is_passed_over(void **state)
 {
     struct bench *self = *state;
@@ -404,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(work_goes_on_while_the_broker_is_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broker_of_another_term_is_greeted_with_the_tokens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_drain_that_takes_too_long_hands_the_job_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_its_helper_a_worker_hands_back_and_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nonsense_from_the_broker_is_passed_over, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
