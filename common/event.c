@@ -6,7 +6,7 @@ const struct event_type event_types[] = {
     {"workflow_started", EVENT_RECORD, false, false, "job_id, attempt, total_steps, message"},
     {"progress", EVENT_STATE, false, true, "job_id, attempt, step_id, operation, progress, status, message"},
     {"step_result", EVENT_RECORD, false, true, "job_id, attempt, step_id, operation, result"},
-    {"error", EVENT_RECORD, false, true, "job_id, attempt, step_id, operation, message"},
+    {"error", EVENT_RECORD, false, true, "job_id, attempt, step_id, operation, message, progress"},
     {"workflow_completed", EVENT_RECORD, true, false, "job_id, total_steps, output_files_count, message"},
     {"workflow_failed", EVENT_RECORD, true, false, "job_id, error, message"},
     {"workflow_cancelled", EVENT_RECORD, true, false, "job_id, message"},

@@ -55,6 +55,8 @@ enum err core_load_job(void *context, const struct job_row *row)
     job->token = row->token;
     job->last_number = row->last_number;
     job->submitted_us = row->submitted_us;
+    if (row->submitted_us > self->submitted_us)
+        self->submitted_us = row->submitted_us;
     job->started_us = row->started_us;
     job->completed_us = row->completed_us;
     job_set_text(self, &job->input_name, row->input_name);

@@ -73,7 +73,8 @@ static struct job *make_job(struct core *core, struct chat *chat, const struct a
     job_set_text(core, &job->input_name, input->name);
     job_set_text(core, &job->input_key, input->key);
     job_set_text(core, &job->trace, ask->frame->trace);
-    job->submitted_us = core->now.wall_us;
+    bool later = core->now.wall_us > core->submitted_us;
+    job->submitted_us = core->submitted_us = later ? core->now.wall_us : core->submitted_us + 1;
     for (uint32_t i = 0; i < job->step_count; i++)
         fill_step(core, &job->steps[i], json_array_get(steps, i));
     if (job->step_count > 0)

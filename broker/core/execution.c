@@ -358,6 +358,7 @@ static void fail_step(struct core *core, struct job *job, uint32_t i, const char
     compose_text(&extra, "step_id", step->id);
     compose_text(&extra, "operation", step->operation);
     compose_text(&extra, "message", reason);
+    compose_int(&extra, "progress", step->progress); /* how far it came; the closing progress can be told from this */
     tell(core, job, "error", &extra, key);
     job_put_step(core, job, i);
     struct compose metadata = COMPOSE_INIT;

@@ -2,7 +2,9 @@
 
 #include "core/snapshot.h"
 #include "event.h"
+#include "json_scan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,10 +94,16 @@ void follow_detach(struct core *core, struct feed_link *link, uint64_t id)
     if (!attach)
         return;
     struct follow *follow = attach->follow;
-    struct attach **at = &follow->attaches;
-    while (*at != attach)
-        at = &(*at)->next;
-    *at = attach->next;
+    if (follow->waiting == attach)
+        follow->waiting = attach->next;
+    if (attach->prev)
+        attach->prev->next = attach->next;
+    else
+        follow->attaches = attach->next;
+    if (attach->next)
+        attach->next->prev = attach->prev;
+    else
+        follow->last = attach->prev;
     if (attach->state == ATTACH_LIVE)
         follow->live--;
     free(attach);
@@ -129,10 +137,14 @@ static void add_attach(struct core *core, struct follow *follow, const struct re
     attach->has_since = frame->has_since;
     attach->since = frame->since;
     memcpy(attach->epoch, frame->epoch, sizeof attach->epoch);
-    struct attach **at = &follow->attaches; /* at the end: newcomers are answered in the order they came */
-    while (*at)
-        at = &(*at)->next;
-    *at = attach;
+    attach->prev = follow->last;
+    if (follow->last)
+        follow->last->next = attach;
+    else
+        follow->attaches = attach;
+    follow->last = attach;
+    if (!follow->waiting)
+        follow->waiting = attach;
     fall_behind(follow);
 }
 
@@ -292,7 +304,7 @@ void follow_progress(struct core *core, struct chat *chat, const char *key, cons
 void follow_reset(struct core *core, struct chat *chat)
 {
     for (struct follow *self = chat->follows; self; self = self->chat_next) {
-        for (struct attach *attach = self->attaches; attach; attach = attach->next)
+        for (struct attach *attach = self->waiting; attach; attach = attach->next)
             if (attach->state == ATTACH_REPLAY)
                 attach->state = ATTACH_NEW; /* what it got so far is void; it is answered again */
         self->reading = false;
@@ -388,11 +400,12 @@ static bool go_live(struct core *core, struct attach *attach)
     if (!feed_link_add(core, follow->link, &record))
         return false;
     attach->state = ATTACH_LIVE;
+    follow->waiting = attach->next;
     follow->live++;
     follow->sent = follow->chat->head;
     if (!send_all_progress(core, follow, !attach->resumed))
         follow->progress_behind = true;
-    return !follow->progress_behind;
+    return true;
 }
 
 static bool catch_up_attach(struct core *core, struct attach *attach)
@@ -406,10 +419,10 @@ static bool catch_up(struct core *core, struct follow *self)
 {
     if (self->reading || core->now.mono_ms < self->retry_ms || !catch_up_live(core, self))
         return false;
-    for (struct attach *attach = self->attaches; attach; attach = attach->next)
-        if (attach->state != ATTACH_LIVE && !catch_up_attach(core, attach))
+    while (self->waiting)
+        if (!catch_up_attach(core, self->waiting))
             return false;
-    return true;
+    return !self->progress_behind;
 }
 
 void follow_catch_up(struct core *core, struct feed_link *link)
@@ -429,9 +442,57 @@ void follow_catch_up(struct core *core, struct feed_link *link)
 
 /* ---- events that came from the record ---- */
 
+/* A raw value of the event under the same name; nothing when it is absent. */
+static void copy_member(const struct json_members *from, const char *key, struct compose *out)
+{
+    const struct json_member *member = json_members_find(from, key);
+    char *value = member ? strndup(member->value.at, member->value.len) : NULL;
+    if (value)
+        compose_raw(out, key, value);
+    free(value);
+}
+
+/* The closing progress is not on record, but a step's result or error says all there is in it. */
+static void restore_closing(struct core *core, struct tail_event *event, const struct event_row *row)
+{
+    static const char *const kept[] = {"chat_id", "timestamp", "job_id", "attempt", "step_id", "operation"};
+    bool done = strcmp(row->type, "step_result") == 0, failed = strcmp(row->type, "error") == 0;
+    char job[JOB_ID_MAX + 1], step[ID_UUID_LEN + 1], key[JOB_ID_MAX + ID_UUID_LEN + 2];
+    struct json_members members;
+    if ((!done && !failed) || json_scan_object(row->body, row->body_len, &members, NULL) != ERR_OK ||
+        !json_member_plain_text(json_members_find(&members, "job_id"), job, sizeof job) ||
+        !json_member_plain_text(json_members_find(&members, "step_id"), step, sizeof step))
+        return; /* an outside program's event, or no step's end */
+    struct compose body = COMPOSE_INIT;
+    compose_plain(&body, "{");
+    compose_text(&body, "type", "progress");
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        copy_member(&members, kept[i], &body);
+    if (done)
+        compose_int(&body, "progress", 100);
+    else
+        copy_member(&members, "progress", &body);
+    compose_text(&body, "status", done ? "completed" : "failed");
+    if (done)
+        compose_text(&body, "message", "Step completed successfully");
+    else
+        copy_member(&members, "message", &body);
+    compose_plain(&body, "}");
+    snprintf(key, sizeof key, "%s/%s", job, step);
+    if (body.err == ERR_OK) {
+        event->closing_key = core_copy_text(core, key);
+        event->closing = buf_steal(&body.buf, &event->closing_len);
+    } else {
+        core_fail(core, body.err);
+    }
+    compose_fini(&body);
+}
+
 static bool live_row(struct core *core, struct follow *self, const struct event_row *row)
 {
     struct tail_event *event = tail_event_new(core, row->type, row->seq, row->body, row->body_len);
+    if (event)
+        restore_closing(core, event, row);
     bool sent = event && send_event(core, self, event);
     tail_event_free(event);
     return sent;
@@ -471,7 +532,7 @@ static void range_for(struct core *core, struct follow *self, const struct range
             range_to_live(core, self, range);
         return;
     }
-    for (struct attach *attach = self->attaches; attach; attach = attach->next) {
+    for (struct attach *attach = self->waiting; attach; attach = attach->next) {
         bool asked = attach->state == ATTACH_NEW && can_resume(attach) && attach->since == range->since;
         if (asked && !range_answers(core, attach, range))
             return;

@@ -17,7 +17,7 @@ enum attach_state {
 struct attach {
     uint64_t id;
     struct follow *follow;
-    struct attach *next; /* of the follow */
+    struct attach *prev, *next; /* of the follow */
     enum attach_state state;
     bool has_since, resumed;
     uint64_t since, sent;
@@ -29,14 +29,15 @@ struct follow {
     struct chat *chat;
     struct follow *chat_prev, *chat_next, *link_prev, *link_next;
     struct follow *behind_next;
-    bool behind; /* in the link's list of those that miss something */
-    struct attach *attaches;
-    uint32_t live;        /* attaches that are LIVE */
-    uint64_t sent;        /* newest event in the live stream; meaningful while live > 0 */
-    bool reset;           /* the live ones must be told of another history first */
-    bool progress_behind; /* the live ones miss newest progress */
-    bool reading;         /* a range was asked for and has not come */
-    int64_t retry_ms;     /* not asked again before this */
+    bool behind;                    /* in the link's list of those that miss something */
+    struct attach *attaches, *last; /* first the LIVE ones, then those that wait, in the order they came */
+    struct attach *waiting;         /* the first that is not LIVE; NULL = none */
+    uint32_t live;                  /* attaches that are LIVE */
+    uint64_t sent;                  /* newest event in the live stream; meaningful while live > 0 */
+    bool reset;                     /* the live ones must be told of another history first */
+    bool progress_behind;           /* the live ones miss newest progress */
+    bool reading;                   /* a range was asked for and has not come */
+    int64_t retry_ms;               /* not asked again before this */
 };
 
 /* An attach wants a chat; one of the same id on this link is replaced. */

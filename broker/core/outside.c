@@ -8,6 +8,7 @@
 #include "event.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,28 +111,26 @@ static void watch_publisher(struct core *core, const struct told *told)
     *last = (uint64_t)number;
 }
 
-/* ---- event ids ---- */
+/* ---- event ids: an id counts as long as the chat's history does, so the key begins with its epoch ---- */
 
-static size_t dedupe_key(const struct chat *chat, const char *event_id, char out[ID_CHAT_MAX + EVENT_ID_MAX + 1])
+#define DEDUPE_KEY_MAX (EPOCH_MAX + EVENT_ID_MAX)
+
+static size_t dedupe_key(const struct chat *chat, const char *event_id, char out[DEDUPE_KEY_MAX])
 {
-    size_t len = strlen(chat->id) + 1;
-    memcpy(out, chat->id, len);
-    size_t id_len = strlen(event_id);
-    memcpy(out + len, event_id, id_len);
-    return len + id_len;
+    return (size_t)snprintf(out, DEDUPE_KEY_MAX, "%s/%s", chat->epoch, event_id);
 }
 
 static uint64_t known_seq(const struct core *core, const struct chat *chat, const char *event_id, uint64_t prior)
 {
-    char key[ID_CHAT_MAX + EVENT_ID_MAX + 1];
+    char key[DEDUPE_KEY_MAX];
     size_t len = dedupe_key(chat, event_id, key);
     const uint64_t *seq = dedupe_get(core->events, key, len);
-    return seq && *seq <= chat->head ? *seq : prior;
+    return seq ? *seq : prior;
 }
 
 static void remember(struct core *core, const struct chat *chat, const char *event_id, uint64_t seq)
 {
-    char key[ID_CHAT_MAX + EVENT_ID_MAX + 1];
+    char key[DEDUPE_KEY_MAX];
     size_t len = dedupe_key(chat, event_id, key);
     uint64_t *kept = core_alloc(core, sizeof *kept);
     if (!kept)

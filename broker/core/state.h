@@ -30,10 +30,11 @@ struct core {
     struct job *active;        /* jobs that were started and have not ended */
     struct turns turns;        /* chats with a job to hand out */
     struct dedupe *answers;    /* request id -> struct kept_answer */
-    struct dedupe *events;     /* chat, NUL, event_id -> uint64_t seq */
+    struct dedupe *events;     /* epoch/event_id -> uint64_t seq */
     struct chat *loading;
     bool tapped;
     uint64_t open_jobs, rooms;
+    int64_t submitted_us; /* of the newest job: every job gets a later one, so that the record keeps their order */
     uint64_t frames_refused, publish_lost;
     int64_t trimmed_ms;
 };
