@@ -48,7 +48,11 @@ struct scene {
     uint64_t batch;              /* newest batch number seen on SCENE_LINK */
     char job_id[JOB_ID_MAX + 1]; /* of the newest ACCEPTED */
     uint64_t next_number;        /* of the next worker event */
-    unsigned char setup_id;      /* of the newest request of scene_chat_with_file() */
+    /* What a test wants to follow itself; set, nothing is kept as text. */
+    void (*watch)(struct scene *scene, const struct effect *effect);
+    void (*watch_change)(struct scene *scene, const struct change *change);
+    void *watcher;
+    unsigned char setup_id; /* of the newest request of scene_chat_with_file() */
 };
 
 static void scene_random(void *context, void *out, size_t len)
@@ -254,7 +258,7 @@ static void scene_say_work(struct scene *self, const struct effect *effect)
     }
 }
 
-static void scene_say(struct scene *self, struct effect *effect)
+static void scene_say(struct scene *self, const struct effect *effect)
 {
     switch (effect->kind) {
     case EFFECT_ANSWER: scene_say_answer(self, effect); break;
@@ -267,8 +271,8 @@ static void scene_say(struct scene *self, struct effect *effect)
     case EFFECT_QUERY:
         assert_true(self->query_count < 64);
         scene_line(&self->said, "query %d since=%" PRIu64, (int)effect->query->kind, effect->query->since);
-        self->queries[self->query_count++] = effect->query;
-        effect->query = NULL;
+        self->queries[self->query_count] = malloc(sizeof(struct query));
+        *self->queries[self->query_count++] = *effect->query;
         break;
     case EFFECT_SWEEP: scene_line(&self->said, "sweep"); break;
     }
@@ -290,9 +294,9 @@ static UNUSED void scene_finish(struct scene *self)
 {
     assert_int_equal(core_finish_turn(self->core, self->now, self->changes, &self->effects), ERR_OK);
     for (size_t i = 0; i < changes_count(self->changes); i++)
-        scene_commit_one(self, changes_at(self->changes, i));
+        (self->watch_change ? self->watch_change : scene_commit_one)(self, changes_at(self->changes, i));
     for (size_t i = 0; i < self->effects.count; i++)
-        scene_say(self, &self->effects.list[i]);
+        (self->watch ? self->watch : scene_say)(self, &self->effects.list[i]);
     changes_clear(self->changes);
     effects_clear(&self->effects);
     core_trim(self->core, self->now);
