@@ -66,6 +66,8 @@ static void check_protocol(struct handshake *out, const struct handshake_request
         refuse(out, 400,
                "The server is reachable, but Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455 4.2.1). "
                "A valid one is dGhlIHNhbXBsZSBub25jZQ==");
+    else if (request->has_protocol)
+        refuse(out, 400, "No subprotocol is spoken here: leave Sec-WebSocket-Protocol out.");
 }
 
 static void check_path(struct handshake *out, const char *path)

@@ -8,8 +8,9 @@
 struct handshake_request { /* all texts "" when absent; borrowed */
     bool is_get;
     bool is_http_1_1;
-    bool has_body;    /* Content-Length other than 0, or Transfer-Encoding */
-    const char *path; /* decoded, without the query */
+    bool has_body;     /* Content-Length other than 0, or Transfer-Encoding */
+    bool has_protocol; /* Sec-WebSocket-Protocol */
+    const char *path;  /* decoded, without the query */
     const char *host, *upgrade, *connection, *version, *key;
     const char *since, *epoch; /* of the query, decoded */
 };

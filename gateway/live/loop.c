@@ -15,8 +15,10 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define PROTOCOL           "sheetwire"
-#define WRITE_BYTES_MAX    32768 /* of one write: libwebsockets keeps a buffer of the largest partial write per socket */
+#define PROTOCOL        "sheetwire"
+#define WRITE_BYTES_MAX 32768 /* of joined frames: libwebsockets keeps a buffer of the largest partial write a socket  \
+                               */
+#define WRITES_PER_TURN    8  /* of one socket, while the system takes everything */
 #define RECEIVE_BYTES      8192
 #define LETTERS_PER_TURN   32  /* then sockets get their turn */
 #define HANDSHAKES_MAX     256 /* connections that are no WebSocket yet; beyond, nobody is accepted until one ends */
@@ -74,6 +76,41 @@ static void ask_to_write(struct socket *self)
     lws_callback_on_writable(self->wsi);
 }
 
+/* What is the next write: joined frames, or a single one that is larger than the room for them. */
+static int write_next(struct socket *self)
+{
+    struct live_counters *counters = self->loop->ends->counters;
+    unsigned char *out = self->loop->out + LWS_PRE;
+    struct frame *large = NULL;
+    size_t frames;
+    size_t len = outqueue_take(&self->queue, out, WRITE_BYTES_MAX, &frames);
+    if (len == 0) {
+        large = outqueue_pop(&self->queue);
+        len = large->len;
+        frames = 1;
+    }
+    int written = lws_write(self->wsi, large ? large->bytes : out, len, LWS_WRITE_RAW);
+    frame_unref(&large);
+    atomic_fetch_add(&counters->frames_out, frames);
+    atomic_fetch_add(&counters->bytes_out, len);
+    return written;
+}
+
+/* Writes until nothing waits or the system takes no more. false: the connection is broken. */
+static bool write_queue(struct socket *self)
+{
+    bool blocked = lws_partial_buffered(self->wsi);
+    for (int i = 0; i < WRITES_PER_TURN && !blocked && !outqueue_empty(&self->queue); i++) {
+        if (write_next(self) < 0)
+            return false;
+        blocked = lws_partial_buffered(self->wsi);
+    }
+    outqueue_set_blocked(&self->queue, blocked);
+    if (blocked || !outqueue_empty(&self->queue))
+        ask_to_write(self); /* also to learn that the rest has drained */
+    return true;
+}
+
 /* What is queued still goes out, then the close frame; a client that does not answer it is cut off. libwebsockets could
  * send a close frame itself, but on libuv its packaged build drops the connection before that. */
 static void queue_close(struct socket *self, enum close_code code, const char *reason)
@@ -106,16 +143,29 @@ static void close_slow(struct socket *self)
     queue_close(self, CLOSE_TRY_LATER, "slow reader: resume from your last seq");
 }
 
+/* Outside of its own callbacks a socket can be ended by its timeout alone. */
+static void cut_off(struct socket *self)
+{
+    self->closing = true;
+    outqueue_drop(&self->queue);
+    lws_set_timeout(self->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}
+
 static void send_frame(void *ctx, void *socket, struct frame *frame, enum out_kind kind, struct bytes key)
 {
     struct socket *self = socket;
     (void)ctx;
     if (self->closing)
         return;
-    if (outqueue_put(&self->queue, frame, kind, key) == ERR_OK)
-        ask_to_write(self);
-    else
+    if (outqueue_put(&self->queue, frame, kind, key) != ERR_OK) {
         close_slow(self);
+        return;
+    }
+    /* Much at once, a long replay say, must not look like a slow reader only because its socket had no turn yet. */
+    if (self->queue.bytes < WRITE_BYTES_MAX || self->queue.blocked)
+        ask_to_write(self);
+    else if (!write_queue(self))
+        cut_off(self);
 }
 
 static void send_own(struct socket *self, enum err made, struct frame **frame)
@@ -196,24 +246,8 @@ static void on_closed(struct socket *self)
 
 static int on_writable(struct socket *self)
 {
-    struct live_counters *counters = self->loop->ends->counters;
-    unsigned char *out = self->loop->out + LWS_PRE;
-    size_t frames;
     self->write_asked = false;
-    if (outqueue_empty(&self->queue)) {
-        outqueue_set_blocked(&self->queue, lws_partial_buffered(self->wsi));
-        return 0;
-    }
-    size_t len = outqueue_take(&self->queue, out, WRITE_BYTES_MAX, &frames);
-    if (lws_write(self->wsi, out, len, LWS_WRITE_RAW) < 0)
-        return -1;
-    atomic_fetch_add(&counters->frames_out, frames);
-    atomic_fetch_add(&counters->bytes_out, len);
-    bool more = !outqueue_empty(&self->queue);
-    outqueue_set_blocked(&self->queue, more || lws_partial_buffered(self->wsi));
-    if (self->queue.blocked)
-        ask_to_write(self); /* also to learn that the rest has drained */
-    return 0;
+    return write_queue(self) ? 0 : -1;
 }
 
 static bool is_utf8(const char *bytes, size_t len)
@@ -317,6 +351,7 @@ static void check_handshake(struct lws *wsi, struct handshake *out)
                              .connection = texts.connection,
                              .version = texts.version,
                              .key = texts.key,
+                             .has_protocol = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0,
                              .since = texts.since,
                              .epoch = texts.epoch,
                          });
@@ -487,6 +522,14 @@ static void open_handles(struct loop *self)
     uv_poll_start(&self->accepting, UV_READABLE, on_accepting);
 }
 
+static void log_library(int level, const char *line)
+{
+    (void)level;
+    char text[300];
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(line, "\n"), line);
+    log_error("libwebsockets", "said", text, NULL);
+}
+
 static enum err open_websockets(struct loop *self, struct fault *why)
 {
     static const struct lws_protocols protocols[] = {
@@ -514,9 +557,10 @@ static enum err open_websockets(struct loop *self, struct fault *why)
         .max_http_header_pool = HANDSHAKES_MAX,
         .retry_and_idle_policy = &keepalive,
     };
-    lws_set_log_level(LLL_ERR, NULL);
+    lws_set_log_level(LLL_ERR, log_library);
     self->lws = lws_create_context(&info);
     self->vhost = self->lws ? lws_create_vhost(self->lws, &info) : NULL;
+    lws_set_log_level(0, NULL); /* what it says from here on is what clients do wrong, as often as they like */
     if (self->vhost)
         return ERR_OK;
     return fault_set(why, ERR_UNAVAILABLE, "libwebsockets does not start (is its libuv plug-in installed?)");

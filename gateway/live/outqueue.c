@@ -70,20 +70,12 @@ void outqueue_fini(struct outqueue *self)
 
 void outqueue_drop(struct outqueue *self)
 {
-    struct outqueue_item *kept = self->written > 0 ? self->first : NULL;
-    while (self->last && self->last != kept)
-        remove_item(self, self->last);
+    outqueue_fini(self);
 }
 
 bool outqueue_empty(const struct outqueue *self)
 {
     return self->first == NULL;
-}
-
-/* A frame that is partly written can no longer be taken back. */
-static bool is_started(const struct outqueue *self, const struct outqueue_item *item)
-{
-    return item == self->first && self->written > 0;
 }
 
 static void drop_older_progress(struct outqueue *self, struct bytes key)
@@ -92,7 +84,7 @@ static void drop_older_progress(struct outqueue *self, struct bytes key)
     while (item) {
         struct outqueue_item *next = item->progress_next;
         bool same = item->key_len == key.len && memcmp(item->key, key.at, key.len) == 0;
-        if (same && !is_started(self, item)) {
+        if (same) {
             remove_item(self, item);
             self->conflated++;
         }
@@ -147,21 +139,23 @@ size_t outqueue_take(struct outqueue *self, void *out, size_t room, size_t *fram
 {
     size_t taken = 0;
     *frames = 0;
-    while (self->first && taken < room) {
+    while (self->first && self->first->frame->len <= room - taken) {
         const struct frame *frame = self->first->frame;
-        size_t part = frame->len - self->written;
-        if (part > room - taken)
-            part = room - taken;
-        memcpy((char *)out + taken, frame->bytes + self->written, part);
-        taken += part;
-        self->written += part;
-        if (self->written == frame->len) {
-            self->written = 0;
-            remove_item(self, self->first);
-            ++*frames;
-        }
+        memcpy((char *)out + taken, frame->bytes, frame->len);
+        taken += frame->len;
+        remove_item(self, self->first);
+        ++*frames;
     }
     return taken;
+}
+
+struct frame *outqueue_pop(struct outqueue *self)
+{
+    if (!self->first)
+        return NULL;
+    struct frame *frame = frame_ref(self->first->frame);
+    remove_item(self, self->first);
+    return frame;
 }
 
 void outqueue_set_blocked(struct outqueue *self, bool blocked)

@@ -113,6 +113,9 @@ static void what_is_no_handshake_is_refused_with_the_reason(void **state)
     request.connection = "keep-alive";
     check_refused(&request, 426, "reachable");
     request = good("/");
+    request.has_protocol = true;
+    check_refused(&request, 400, "subprotocol");
+    request = good("/");
     request.version = "8";
     check_refused(&request, 426, "13");
     request = good("/");
