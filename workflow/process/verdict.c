@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define MIB (1024u * 1024u)
+#define MIB        (1024u * 1024u)
+#define MEMORY_KEY "workflow.step_memory_mb"
 
 const char *verdict_kind_name(enum verdict_kind kind)
 {
@@ -46,11 +47,16 @@ enum verdict_kind verdict_of_error(enum err code)
     return VERDICT_SERVER;
 }
 
-static enum verdict_kind memory_limit(const struct verdict_facts *facts, const char *what, char *text)
+/* The allocation that failed says what it was for; which limit it met is known here, unless the operation kept count
+ * itself. */
+static enum verdict_kind memory_limit(const struct verdict_facts *facts, char *text)
 {
-    snprintf(text, FAULT_TEXT_MAX,
-             "%.800s%sthe step needs more memory than its limit of %" PRIu64 " MiB (workflow.step_memory_mb)", what,
-             what[0] ? ": " : "", facts->limits.memory_bytes / MIB);
+    const char *what = facts->report->text;
+    if (strstr(what, MEMORY_KEY))
+        snprintf(text, FAULT_TEXT_MAX, "%s", what);
+    else
+        snprintf(text, FAULT_TEXT_MAX, "%.800s%sthe step needs more memory than its limit of %" PRIu64 " MiB (%s)",
+                 what, what[0] ? ": " : "", facts->limits.memory_bytes / MIB, MEMORY_KEY);
     return VERDICT_USER;
 }
 
@@ -92,7 +98,7 @@ static enum verdict_kind forbidden(const char *call, char *text)
 static enum verdict_kind failed(const struct verdict_facts *facts, char *text)
 {
     if (facts->report->code == ERR_MEMORY)
-        return memory_limit(facts, facts->report->text, text);
+        return memory_limit(facts, text);
     snprintf(text, FAULT_TEXT_MAX, "%s", facts->report->text);
     return verdict_of_error(facts->report->code);
 }

@@ -58,6 +58,9 @@ static void a_report_speaks_for_the_step(void **state)
     struct report memory = {.kind = REPORT_FAILED, .code = ERR_MEMORY, .text = "no memory for keys"};
     check(failed, &memory, VERDICT_USER,
           "no memory for keys: the step needs more memory than its limit of 512 MiB (workflow.step_memory_mb)");
+    struct report counted = {
+        .kind = REPORT_FAILED, .code = ERR_MEMORY, .text = "too many keys (workflow.step_memory_mb)"};
+    check(failed, &counted, VERDICT_USER, "too many keys (workflow.step_memory_mb)");
     struct report unknown = {.kind = REPORT_FORBIDDEN, .call = 4000000000u};
     check(failed, &unknown, VERDICT_SERVER,
           "The step tried a forbidden system call (number 4000000000) and was stopped (workflow.sandbox)");
