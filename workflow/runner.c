@@ -389,6 +389,7 @@ static void finish_step(struct runner *self, int64_t now_ms)
     if (is_last(self)) {
         record(self, WORK_RUN_DONE, json_object(), json_object());
         self->state = RUNNER_ENDED;
+        log_info("job done", "job", self->job.job_id, NULL);
         return;
     }
     self->index++;
@@ -565,6 +566,7 @@ enum err runner_new(struct runner **out, const struct runner_tools *tools, struc
     snprintf(self->input.name, sizeof self->input.name, "%s", self->job.input.name);
     snprintf(self->input.key, sizeof self->input.key, "%s", self->job.input.key);
     snprintf(self->input.stem_of, sizeof self->input.stem_of, "%s", self->job.stem_of);
+    log_info("job taken", "job", self->job.job_id, "from_step", LOG_NUMBER(self->index), NULL);
     start_step(self, now_ms);
     return ERR_OK;
 }

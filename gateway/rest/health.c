@@ -4,6 +4,7 @@
 #include "rest/ask.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 #define READY_DEADLINE_MS 1500
 
@@ -24,6 +25,14 @@ static void health(struct request *request)
     else
         reply_unavailable(request, "No memory for the answer");
     buf_fini(&data);
+}
+
+/* `workers`: how many are registered, for whoever scales them. */
+static void is_ready(struct request *request, json_int_t workers)
+{
+    char data[64];
+    int len = snprintf(data, sizeof data, "{\"ready\":true,\"workers\":%lld}", (long long)workers);
+    reply_data(request, 200, data, (size_t)len, "Service is ready");
 }
 
 /* missing: what the service waits for, for programs; text: the same for people. */
@@ -53,7 +62,7 @@ static void broker_said(struct request *request, const struct ask_answer *answer
     else if (!ready)
         not_ready(request, "broker", "Service is not ready: the broker is still starting or stopping");
     else
-        reply_data(request, 200, "{\"ready\":true}", 14, "Service is ready");
+        is_ready(request, workers);
 }
 
 static void ready(struct request *request)

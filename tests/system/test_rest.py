@@ -13,7 +13,7 @@ def test_health_and_readiness(shared_stack):
     assert (health.status, health.message) == (200, "Service is healthy")
     assert health.data == {"service": "Sheetwire", "status": "healthy", "version": "v0.0.1"}
     ready = shared_stack.get("/health/ready")
-    assert (ready.status, ready.message, ready.data) == (200, "Service is ready", {"ready": True})
+    assert (ready.status, ready.message, ready.data) == (200, "Service is ready", {"ready": True, "workers": 1})
 
 
 def test_every_answer_carries_the_envelope(shared_stack):
