@@ -182,7 +182,8 @@ void log_write(enum log_level level, const char *sentence, ...)
     int saved_errno = errno;
     struct line line = {.len = 0};
     char time[CLOCK_TEXT_MAX];
-    add(&line, time, clock_rfc3339(clock_wall_us(), time));
+    size_t time_len = clock_rfc3339(clock_wall_us(), time);
+    add(&line, time, time_len);
     const char *const head[] = {" ", level_names[level], " ", program_name, " "};
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         add_text(&line, head[i]);
