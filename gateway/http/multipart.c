@@ -75,30 +75,32 @@ static enum multipart_state resting_state(const struct multipart *self)
     return self->in_part ? MULTIPART_CONTENT : MULTIPART_PREAMBLE;
 }
 
-/* Reads content up to the end of the piece or to a whole delimiter. A CR can only be the delimiter's first byte, so
- * after a mismatch nothing but the current byte can begin a new one. */
+/* Reads content up to the end of the piece or to a whole delimiter, and hands it on in one go: a form is mostly
+ * content, and random bytes have a CR every 256. A CR can only be the delimiter's first byte, so after a mismatch
+ * nothing but the current byte can begin a new one. */
 static enum err read_content(struct multipart *self, const char *bytes, size_t len, size_t *used, struct fault *why)
 {
+    bool carried = self->matched > 0; /* what matches so far began in an earlier piece */
+    size_t start = 0;                 /* of content not yet handed on */
     size_t at = 0;
-    size_t start = 0; /* of content not yet handed on */
     enum err err = ERR_OK;
     while (at < len && self->matched < self->delimiter_len && err == ERR_OK) {
         if (bytes[at] == self->delimiter[self->matched]) {
-            if (self->matched == 0)
-                err = content(self, bytes + start, at - start, why);
             self->matched++;
             at++;
+        } else if (carried) {
+            err = give_back(self, why);
+            carried = false;
             start = at;
         } else if (self->matched > 0) {
-            err = give_back(self, why);
-            start = at;
+            self->matched = 0;
         } else {
             const char *cr = memchr(bytes + at, '\r', len - at);
             at = cr ? (size_t)(cr - bytes) : len;
         }
     }
-    if (err == ERR_OK && self->matched == 0)
-        err = content(self, bytes + start, at - start, why);
+    if (err == ERR_OK && !carried)
+        err = content(self, bytes + start, at - self->matched - start, why);
     if (self->matched == self->delimiter_len)
         self->state = MULTIPART_BOUNDARY;
     *used = at;

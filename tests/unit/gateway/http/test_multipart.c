@@ -13,6 +13,7 @@
 /* What a reader saw, as one text: NAME/FILENAME{CONTENT}; with the pieces of content joined. */
 struct seen {
     struct buf text;
+    size_t pieces;   /* of content */
     enum err refuse; /* what the sink answers to data */
 };
 
@@ -28,6 +29,7 @@ static enum err seen_data(void *context, const char *bytes, size_t len, struct f
     struct seen *self = context;
     if (self->refuse != ERR_OK)
         return fault_set(why, self->refuse, "refused");
+    self->pieces++;
     return buf_add(&self->text, bytes, len);
 }
 
@@ -87,6 +89,18 @@ static void content_may_look_like_a_boundary(void **state)
     (void)state;
     EXPECT(PART("f") "\r\n--Bb\r\n--\r\r\n--BbX\r\n--BbBX\r\n--BbB-x\r\n-\r\n--BbB--", ERR_OK,
            "f/-{\r\n--Bb\r\n--\r\r\n--BbX\r\n--BbBX\r\n--BbB-x\r\n-};");
+}
+
+static void content_of_one_piece_is_handed_on_at_once(void **state)
+{
+    (void)state;
+    static const char body[] = PART("f") "\r\r\n-\r\n--\r\n--Bb\rx\r\n\r\n--BbB--";
+    struct seen seen = {.text = BUF_INIT(1 << 20)};
+    struct fault why = {.text = ""};
+    assert_int_equal(read_pieces(body, sizeof body - 1, 0, sizeof body - 1, &seen, &why), ERR_OK);
+    assert_string_equal(buf_text(&seen.text), "f/-{\r\r\n-\r\n--\r\n--Bb\rx\r\n};");
+    assert_int_equal(seen.pieces, 1);
+    buf_fini(&seen.text);
 }
 
 static void empty_parts_are_parts(void **state)
@@ -213,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_fields_and_files),
         cmocka_unit_test(content_may_look_like_a_boundary),
+        cmocka_unit_test(content_of_one_piece_is_handed_on_at_once),
         cmocka_unit_test(empty_parts_are_parts),
         cmocka_unit_test(preamble_padding_and_epilogue_are_skipped),
         cmocka_unit_test(names_may_be_quoted_folded_or_extended),
