@@ -463,12 +463,11 @@ static bool settle(const struct reading *self, int64_t *out_us)
     if (hour > 23 || self->minute > 59 || self->second > 59)
         return false;
     int64_t seconds = hour * 3600LL + self->minute * 60LL + self->second;
-    *out_us = days_from_date(date.year, date.month, date.day) * US_PER_DAY + seconds * US_PER_SECOND + self->us -
-              self->zone_us;
+    *out_us = days_from_date(date.year, date.month, date.day) * US_PER_DAY + seconds * US_PER_SECOND + self->us;
     return true;
 }
 
-bool date_parse(const char *text, size_t len, int64_t *out_us)
+static bool parse(const char *text, size_t len, int64_t *out_us, int64_t *zone_us)
 {
     struct reading reading = {.at = text, .end = text + len, .hour = -1};
     while (reading.end > reading.at && memchr(" \t\r\n", reading.end[-1], 4))
@@ -481,5 +480,34 @@ bool date_parse(const char *text, size_t len, int64_t *out_us)
     for (skip_blanks(&reading); reading.at < reading.end; skip_blanks(&reading))
         if (!take_token(&reading))
             return false;
+    *zone_us = reading.zone_us;
     return settle(&reading, out_us);
+}
+
+bool date_parse(const char *text, size_t len, int64_t *out_us)
+{
+    int64_t zone_us;
+    if (!parse(text, len, out_us, &zone_us))
+        return false;
+    *out_us -= zone_us;
+    return true;
+}
+
+bool date_parse_as_written(const char *text, size_t len, int64_t *out_us)
+{
+    int64_t zone_us;
+    return parse(text, len, out_us, &zone_us);
+}
+
+void date_split(int64_t us, struct date_parts *out)
+{
+    int64_t days = us / US_PER_DAY, rest = us % US_PER_DAY;
+    int seconds = (int)(rest / US_PER_SECOND);
+    date_from_days(days, &out->year, &out->month, &out->day);
+    out->hour = seconds / 3600;
+    out->minute = seconds / 60 % 60;
+    out->second = seconds % 60;
+    out->microsecond = (int)(rest % US_PER_SECOND);
+    out->weekday = (int)(days % 7); /* 0001-01-01 was a Monday */
+    out->day_of_year = (int)(days - days_before_year(out->year)) + 1;
 }

@@ -19,5 +19,17 @@ bool date_format_id(uint32_t num_fmt_id);
  * `20240115`; day/month guesses as in contract Q18 are made per cell (`13/02/2024` = Feb 13, `01/02/2024` = Jan 2),
  * English month names are understood. Out: microseconds since 0001-01-01, zone applied when given. */
 bool date_parse(const char *text, size_t len, int64_t *out_us);
+/* The same date and time as written: a zone is read, but not applied. */
+bool date_parse_as_written(const char *text, size_t len, int64_t *out_us);
+
+struct date_parts {
+    int year, month, day; /* month and day from 1 */
+    int hour, minute, second, microsecond;
+    int weekday;     /* 0 = Monday */
+    int day_of_year; /* from 1 */
+};
+
+/* us: microseconds since 0001-01-01, not negative. */
+void date_split(int64_t us, struct date_parts *out);
 
 #endif

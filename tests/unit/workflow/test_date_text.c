@@ -189,6 +189,26 @@ static void other_texts_are_no_dates(void **state)
             fail_msg("'%s' was taken for a date", texts[i]);
 }
 
+static void a_date_splits_as_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        struct date_parts parts;
+    } cases[] = {
+        {"2024-02-29T23:30:15.250+02:00", {2024, 2, 29, 23, 30, 15, 250000, 3, 60}},
+        {"0001-01-01", {1, 1, 1, 0, 0, 0, 0, 0, 1}},
+        {"9999-12-31 00:00:59 Z", {9999, 12, 31, 0, 0, 59, 0, 4, 365}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t us;
+        struct date_parts got;
+        assert_true(date_parse_as_written(cases[i].text, strlen(cases[i].text), &us));
+        date_split(us, &got);
+        assert_memory_equal(&got, &cases[i].parts, sizeof got);
+    }
+}
+
 /* Any order of the bytes a date may hold: nothing is read outside the text (the sanitizers watch). */
 static void no_text_reads_outside_itself(void **state)
 {
@@ -216,7 +236,8 @@ int main(void)
         cmocka_unit_test(serials_out_of_range_print_nothing), cmocka_unit_test(format_codes_tell_dates),
         cmocka_unit_test(the_listed_forms_are_dates),         cmocka_unit_test(zones_are_applied),
         cmocka_unit_test(day_and_month_are_guessed_per_cell), cmocka_unit_test(month_names_are_understood),
-        cmocka_unit_test(other_texts_are_no_dates),           cmocka_unit_test(no_text_reads_outside_itself),
+        cmocka_unit_test(other_texts_are_no_dates),           cmocka_unit_test(a_date_splits_as_written),
+        cmocka_unit_test(no_text_reads_outside_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
