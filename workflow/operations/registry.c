@@ -9,6 +9,7 @@
     ROW(excel_search_operation)  /* search.c */                                                                        \
     ROW(extract_data_operation)  /* extract_data.c */                                                                  \
     ROW(extract_file_operation)  /* extract_file.c */                                                                  \
+    ROW(normalize_operation)     /* normalize/normalize.c */                                                           \
     ROW(map_operation)           /* map.c */                                                                           \
     ROW(json_generate_operation) /* json_generate.c */
 
