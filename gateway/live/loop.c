@@ -15,10 +15,11 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define PROTOCOL        "sheetwire"
-#define WRITE_BYTES_MAX 32768 /* of joined frames: libwebsockets keeps a buffer of the largest partial write a socket  \
-                               */
-#define WRITES_PER_TURN    8  /* of one socket, while the system takes everything */
+#define PROTOCOL "sheetwire"
+#define WRITE_BYTES_MAX                                                                                                \
+    32768                    /* of joined frames: libwebsockets keeps a buffer of the largest partial write a socket   \
+                              */
+#define WRITES_PER_TURN    8 /* of one socket, while the system takes everything */
 #define RECEIVE_BYTES      8192
 #define LETTERS_PER_TURN   32  /* then sockets get their turn */
 #define HANDSHAKES_MAX     256 /* connections that are no WebSocket yet; beyond, nobody is accepted until one ends */
@@ -56,6 +57,7 @@ struct loop {
     uv_timer_t pump, drain;
     struct lws_context *lws;
     struct lws_vhost *vhost;
+    lws_retry_bo_t keepalive; /* read by libwebsockets for as long as it lives */
     int listener;
     size_t connections;     /* adopted and not yet destroyed, WebSockets or not */
     struct socket *sockets; /* established */
@@ -106,6 +108,8 @@ static bool write_queue(struct socket *self)
         blocked = lws_partial_buffered(self->wsi);
     }
     outqueue_set_blocked(&self->queue, blocked);
+    atomic_fetch_add(&self->loop->ends->counters->conflated, self->queue.conflated);
+    self->queue.conflated = 0;
     if (blocked || !outqueue_empty(&self->queue))
         ask_to_write(self); /* also to learn that the rest has drained */
     return true;
@@ -237,7 +241,6 @@ static void on_established(struct loop *loop, struct lws *wsi, struct socket *se
 
 static void on_closed(struct socket *self)
 {
-    atomic_fetch_add(&self->loop->ends->counters->conflated, self->queue.conflated);
     hub_close(self->loop->hub, &self->session);
     outqueue_fini(&self->queue);
     buf_fini(&self->message);
@@ -536,11 +539,10 @@ static enum err open_websockets(struct loop *self, struct fault *why)
         {PROTOCOL, callback, sizeof(struct socket), RECEIVE_BYTES, 0, NULL, 0},
         {NULL, NULL, 0, 0, 0, NULL, 0},
     };
-    static lws_retry_bo_t keepalive;
     const struct settings *settings = self->ends->settings;
     uint32_t ping = settings->chat_workflows.websocket.ping_interval;
-    keepalive.secs_since_valid_ping = (uint16_t)ping;
-    keepalive.secs_since_valid_hangup = (uint16_t)(ping + settings->chat_workflows.websocket.ping_timeout);
+    self->keepalive.secs_since_valid_ping = (uint16_t)ping;
+    self->keepalive.secs_since_valid_hangup = (uint16_t)(ping + settings->chat_workflows.websocket.ping_timeout);
     void *loops[] = {&self->uv};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
@@ -555,7 +557,7 @@ static enum err open_websockets(struct loop *self, struct fault *why)
         .timeout_secs = HANDSHAKE_SECONDS,
         .keepalive_timeout = HANDSHAKE_SECONDS,
         .max_http_header_pool = HANDSHAKES_MAX,
-        .retry_and_idle_policy = &keepalive,
+        .retry_and_idle_policy = &self->keepalive,
     };
     lws_set_log_level(LLL_ERR, log_library);
     self->lws = lws_create_context(&info);

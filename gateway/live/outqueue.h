@@ -18,7 +18,7 @@ struct outqueue {
     struct outqueue_item *progress; /* the waiting OUT_PROGRESS items, newest first */
     size_t bytes, bytes_max;        /* waiting: frames and their items; bytes never exceeds bytes_max */
     bool blocked;
-    uint64_t conflated; /* counter */
+    uint64_t conflated; /* counter; its reader may set it back */
 };
 
 void outqueue_init(struct outqueue *self, size_t bytes_max);
