@@ -2,6 +2,8 @@
 
 #include <poll.h>
 
+#define ROLL_CALL_MAX 256
+
 void held_init(struct held *self, void (*suspend)(struct request *), void (*resume)(struct request *))
 {
     *self = (struct held){.first = NULL, .suspend = suspend, .resume = resume};
@@ -86,22 +88,39 @@ void held_wake(struct held *self, struct request *request, enum wake why)
     pthread_mutex_unlock(&self->lock);
 }
 
-static bool client_gone(const struct request *request)
+/* Requests whose clients are asked after in one system call. */
+struct roll_call {
+    size_t count;
+    struct pollfd fd[ROLL_CALL_MAX];
+    struct request *request[ROLL_CALL_MAX];
+};
+
+static void call_roll(struct held *self, struct roll_call *roll)
 {
-    struct pollfd poll_fd = {.fd = request->fd, .events = POLLRDHUP};
-    return poll(&poll_fd, 1, 0) > 0;
+    if (roll->count > 0 && poll(roll->fd, roll->count, 0) > 0)
+        for (size_t i = 0; i < roll->count; i++)
+            if (roll->fd[i].revents)
+                wake_locked(self, roll->request[i], WAKE_GONE);
+    roll->count = 0;
 }
 
 void held_sweep(struct held *self, int64_t now_ms)
 {
+    struct roll_call roll;
+    roll.count = 0;
     pthread_mutex_lock(&self->lock);
     for (struct request *request = self->first, *next; request; request = next) {
         next = request->next_held;
-        if (request->deadline_ms && now_ms >= request->deadline_ms)
+        if (request->deadline_ms && now_ms >= request->deadline_ms) {
             wake_locked(self, request, WAKE_DEADLINE);
-        else if ((request->wait_ends & WAIT_ENDS_GONE) && client_gone(request))
-            wake_locked(self, request, WAKE_GONE);
+        } else if (request->wait_ends & WAIT_ENDS_GONE) {
+            roll.fd[roll.count] = (struct pollfd){.fd = request->fd, .events = POLLRDHUP};
+            roll.request[roll.count++] = request;
+        }
+        if (roll.count == ROLL_CALL_MAX) /* what it wakes lies before `next`, which stays good */
+            call_roll(self, &roll);
     }
+    call_roll(self, &roll);
     pthread_mutex_unlock(&self->lock);
 }
 

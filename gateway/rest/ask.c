@@ -18,6 +18,7 @@ struct pending {
     struct buf message;
     struct buf body;
     char job_id[ASK_JOB_MAX + 1];
+    bool wake_on_accepted; /* the server stops: to be accepted is all that is waited for */
 };
 
 static void free_pending(void *arg)
@@ -51,30 +52,39 @@ static void on_accepted(void *ctx, const char *job_id)
     struct pending *self = ctx;
     pthread_mutex_lock(&self->lock);
     snprintf(self->job_id, sizeof self->job_id, "%s", job_id);
+    bool wake = self->wake_on_accepted;
     pthread_mutex_unlock(&self->lock);
+    if (wake)
+        request_wake(self->request);
 }
 
-/* The wait has ended without an answer. */
-static struct ask_answer no_answer(const struct request *request, const struct pending *self)
+/* The wait has ended without an answer. Without a job id nobody knows whether the question was accepted, so this must
+ * not be a 503, which promises that it was not. */
+static struct ask_answer no_answer(const struct pending *self)
 {
-    struct ask_answer answer = {.job_id = self->job_id, .body = NULL, .len = 0};
-    if (self->job_id[0]) {
-        answer.status = 202;
-        answer.message = "";
-    } else if (request->wake == WAKE_DRAIN) {
-        answer.status = 503;
-        answer.message = "The server is stopping";
-    } else {
-        answer.status = 504;
-        answer.message = "The broker has not answered in time";
-    }
-    return answer;
+    bool accepted = self->job_id[0];
+    return (struct ask_answer){.status = accepted ? 202 : 504,
+                               .message = accepted ? "" : "The broker has not answered in time",
+                               .job_id = self->job_id};
+}
+
+/* A drain ends the wait for a run's end, but not the wait for its acceptance: that takes moments, and only then can the
+ * client be told where to look. */
+static bool must_wait_for_acceptance(struct pending *self)
+{
+    self->wake_on_accepted = self->request->wake == WAKE_DRAIN && self->status == 0 && !self->job_id[0];
+    return self->wake_on_accepted;
 }
 
 static void go_on(struct request *request)
 {
     struct pending *self = request->pending;
     pthread_mutex_lock(&self->lock);
+    if (must_wait_for_acceptance(self)) {
+        pthread_mutex_unlock(&self->lock);
+        request_wait(request, WAIT_ENDS_GONE, request->deadline_ms, go_on);
+        return;
+    }
     const char *message = buf_text(&self->message);
     struct ask_answer answer = {.status = self->status,
                                 .message = message ? message : "",
@@ -82,7 +92,7 @@ static void go_on(struct request *request)
                                 .len = self->body.len,
                                 .job_id = self->job_id};
     if (self->status == 0)
-        answer = no_answer(request, self);
+        answer = no_answer(self);
     pthread_mutex_unlock(&self->lock);
     /* `then` may put the next question, which takes the place of this one: it is kept until `then` has returned. */
     request->pending = NULL;

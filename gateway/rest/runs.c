@@ -63,6 +63,12 @@ static enum err write_location(const struct request *request, struct buf *locati
     return err == ERR_OK ? file_name_percent(location, job) : err;
 }
 
+static bool wants_no_wait(const struct request *request)
+{
+    const char *prefer = request_field(request, "Prefer");
+    return prefer && field_list_has(prefer, "respond-async");
+}
+
 static void reply_submitted(struct request *request, const char *job)
 {
     struct buf data = BUF_INIT(1024);
@@ -71,6 +77,8 @@ static void reply_submitted(struct request *request, const char *job)
         buf_text(&location)) {
         reply_data(request, 202, data.data, data.len, "Workflow submitted successfully");
         reply_field(request, "Location", "%s", buf_text(&location));
+        if (wants_no_wait(request))
+            reply_field(request, "Preference-Applied", "respond-async");
     } else {
         reply_error(request, 500, "No memory for the answer");
     }
@@ -97,12 +105,6 @@ static void ended(struct request *request, const struct ask_answer *answer)
         submitted(request, answer);
     else
         reply_results(request, answer);
-}
-
-static bool wants_no_wait(const struct request *request)
-{
-    const char *prefer = request_field(request, "Prefer");
-    return prefer && field_list_has(prefer, "respond-async");
 }
 
 /* The steps pass through as they came; false: the request is answered. */

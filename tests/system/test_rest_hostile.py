@@ -3,6 +3,7 @@ is merely unusual is understood; nothing a client does harms the next one."""
 
 import json
 import os
+import signal
 import socket
 import time
 
@@ -590,6 +591,39 @@ def test_waits_hold_no_thread_and_end_with_202_on_a_drain(make_stack):
         jobs.add(answer.data["job_id"])
         raw.socket.close()
     assert len(jobs) == len(chats)
+
+
+def test_a_drain_lies_to_nobody_when_the_broker_is_silent(make_stack):
+    stack = jobless_stack(make_stack)
+    (chat,) = chats_with_file(stack, 1)
+    os.kill(stack.broker.pid, signal.SIGSTOP)
+    try:
+        with waiting_execute(stack, chat) as raw:
+            health = stack.get("/health")  # the execute, sent before, has been read
+            began = time.monotonic()
+            assert stack.end(stack.gateway) == 0
+            assert time.monotonic() - began < 4
+            assert health.status == 200 and raw.answer().status == 504
+    finally:
+        os.kill(stack.broker.pid, signal.SIGCONT)
+
+
+def test_drains_end_though_clients_dawdle(make_stack):
+    stack = make_stack(settings={"file.max_file_size_mb": 64})
+    chat = stack.create_chat()
+    url = stack.upload(chat, "a.bin", b"x" * (32 << 20)).data["download_url"]
+    before = stored_files(stack)
+    body, content_type = multipart("file", "b.bin", b"x" * 500000)
+    with Raw(stack) as idle, Raw(stack) as sender, Raw(stack) as reader:
+        assert idle.send(NEXT).answer().status == 200
+        sender.send(upload_head(chat, body, content_type), body[:400000])
+        reader.send(get(path=url[len(stack.url) :].encode()))
+        assert reader.socket.recv(1000)
+        wait_until(lambda: stored_files(stack) != before, what="the beginning of the file")
+        began = time.monotonic()
+        assert stack.end(stack.gateway) == 0
+        assert time.monotonic() - began < 4
+    assert stored_files(stack) == before
 
 
 def test_wait_that_outlasts_its_time_is_answered_202(make_stack):
