@@ -138,7 +138,8 @@ static enum err read_other(struct bytes text, struct client_message *out)
     if (!wrapped)
         return ERR_MEMORY;
     memcpy(wrapped, before, head);
-    memcpy(wrapped + head, text.at, text.len);
+    if (text.len > 0)
+        memcpy(wrapped + head, text.at, text.len);
     wrapped[head + text.len] = '}';
     struct json_members members;
     enum err err = json_scan_object(wrapped, head + text.len + 1, &members, NULL);

@@ -100,6 +100,14 @@ static void what_is_no_json_is_said_to_be_invalid(void **state)
     }
 }
 
+static void an_empty_message_is_invalid(void **state)
+{
+    (void)state;
+    struct client_message message;
+    assert_int_equal(client_message_read(&message, NULL, 0), ERR_OK);
+    assert_string_equal(message.problem.text, "Invalid JSON");
+}
+
 static void json_that_is_no_object_is_answered_in_clear_words(void **state)
 {
     (void)state;
@@ -149,6 +157,7 @@ int main(void)
         cmocka_unit_test(wrong_subscribes_name_what_is_wrong),
         cmocka_unit_test(other_objects_are_acknowledged_as_sent),
         cmocka_unit_test(what_is_no_json_is_said_to_be_invalid),
+        cmocka_unit_test(an_empty_message_is_invalid),
         cmocka_unit_test(json_that_is_no_object_is_answered_in_clear_words),
         cmocka_unit_test(too_many_levels_or_members_are_refused),
         cmocka_unit_test(since_and_epoch_texts),
