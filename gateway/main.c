@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #define DRAIN_REST_MS 1500
@@ -69,8 +70,11 @@ static enum err start(struct gateway *self, struct fault *why)
 static void announce(const struct gateway *self)
 {
     const struct settings *settings = self->program.settings;
+    const char *host = settings->app.host;
+    bool bare_ipv6 = strchr(host, ':') != NULL;
     char line[320];
-    snprintf(line, sizeof line, "REST listening on http://%s:%u", settings->app.host, settings->app.port);
+    snprintf(line, sizeof line, bare_ipv6 ? "REST listening on http://[%s]:%u" : "REST listening on http://%s:%u", host,
+             settings->app.port);
     log_info(line, NULL);
 }
 

@@ -34,8 +34,6 @@ struct server {
     int listener; /* after a drain: kept open until the library has stopped, as its thread may still look at it */
 };
 
-/* --- answers --- */
-
 static struct MHD_Response *make_response(struct answer *answer)
 {
     if (answer->fd < 0) {
@@ -93,8 +91,6 @@ static enum MHD_Result send_answer(struct server *self, struct request *request)
     log_answer(request);
     return result;
 }
-
-/* --- one request --- */
 
 static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, size_t name_len,
                                  const char *value, size_t value_len)
@@ -297,8 +293,6 @@ static void resume(struct request *request)
     MHD_resume_connection(request->connection);
 }
 
-/* --- the server --- */
-
 static void *sweep(void *arg)
 {
     struct server *self = arg;
@@ -330,7 +324,7 @@ static enum err start_daemon(struct server *self, const struct addrinfo *address
     const struct settings *settings = self->setup.settings;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     if (address->ai_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
+        flags |= MHD_USE_DUAL_STACK; /* `::` takes IPv4 too */
     /* A connection's memory holds its header and the pieces of its body: twice the header keeps room for both. */
     size_t memory = (size_t)settings->http.header_bytes_max * 2;
     if (memory < 32768)

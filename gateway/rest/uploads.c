@@ -50,8 +50,6 @@ static void free_upload(void *arg)
     free(self);
 }
 
-/* --- the form --- */
-
 static enum err begin_part(void *context, const struct multipart_part *part, struct fault *why)
 {
     struct upload *self = context;
@@ -96,8 +94,6 @@ static enum err end_part(void *context, struct fault *why)
     self->in_file = false;
     return ERR_OK;
 }
-
-/* --- before the body --- */
 
 static bool set_prefix(struct upload *self, const struct ask_answer *answer)
 {
@@ -164,8 +160,6 @@ static void take_bytes(struct request *request, const char *bytes, size_t len)
         self->object_state = UPLOAD_NONE;
     }
 }
-
-/* --- after the body --- */
 
 /* {"file_path","filename"} of the broker with our download_url. */
 static char *describe(const struct request *request, const struct ask_answer *answer)
