@@ -121,6 +121,8 @@ const struct setting_key settings_keys[] = {
           "Milliseconds between progress events of a step."),
     COUNT(workflow.drain_seconds, "workflow.drain_seconds", "4", 0, 3600,
           "Seconds a worker that is told to stop gives its running jobs; what is not finished then goes on elsewhere."),
+    TEXT(workflow.beat_file, "workflow.beat_file", "",
+         "File a worker touches with every beat it sends to the broker, for health checks; empty for none."),
     {.path = NULL},
 };
 

@@ -98,6 +98,7 @@ struct settings {
         const char *sandbox;          /* "full" | "limits-only" */
         uint32_t progress_interval_ms;
         uint32_t drain_seconds; /* after SIGTERM: time for running jobs to end */
+        const char *beat_file;  /* touched with every beat, for health checks; "" = none */
     } workflow;
 };
 
