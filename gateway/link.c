@@ -19,21 +19,6 @@ struct link {
     struct buf frame;
 };
 
-enum link_step link_take(struct link_place *self, const struct feed_batch *batch)
-{
-    bool beat = batch->count == 0;
-    if (self->state == LINK_OPENING) {
-        if (batch->number > 1 || (!beat && batch->number != 1))
-            return LINK_BROKEN;
-        *self = (struct link_place){LINK_OPEN, batch->term, batch->number};
-        return beat ? LINK_BEAT : LINK_NEXT;
-    }
-    if (batch->term != self->term || batch->number != self->number + !beat)
-        return LINK_BROKEN;
-    self->number = batch->number;
-    return beat ? LINK_BEAT : LINK_NEXT;
-}
-
 static enum err zmq_fault(struct fault *why, const char *what)
 {
     return fault_set(why, ERR_UNAVAILABLE, "%s: %s", what, zmq_strerror(zmq_errno()));

@@ -1,4 +1,5 @@
-/* link - one link to the broker: its sockets, its id and how far its batches have come. Belongs to the uplink's thread.
+/* link - one link to the broker: its sockets and its id. Belongs to the uplink's thread; what its frames mean is
+ * decided in link_state.c.
  *
  * Every link has sockets of its own, so that nothing said to or by an older link can reach a newer one; the sockets of
  * an old link are closed without lingering. The DEALER takes messages only while it is connected (ZMQ_IMMEDIATE), and a
@@ -8,19 +9,6 @@
 
 #include "settings.h"
 #include "wire/feed_frame.h"
-
-enum link_state { LINK_OPENING, LINK_OPEN };
-
-/* Where a link has got to: plain data, decided by link_take() alone. */
-struct link_place {
-    enum link_state state;
-    uint64_t term;
-    uint64_t number; /* of the last batch */
-};
-
-/* What a batch means: the next one (or the first), a beat, or that the link is broken. */
-enum link_step { LINK_NEXT, LINK_BEAT, LINK_BROKEN };
-enum link_step link_take(struct link_place *self, const struct feed_batch *batch);
 
 struct link;
 

@@ -3,8 +3,8 @@
 #include "actor.h"
 #include "clock.h"
 #include "link.h"
+#include "link_state.h"
 #include "log.h"
-#include "pending.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -16,8 +16,6 @@
 #define LETTERS_MAX       (2 * UPLINK_CALLS_MAX) /* beyond: ERR_FULL to the caller */
 #define LETTERS_PER_ROUND 256
 #define FRAMES_PER_ROUND  64
-#define BEATS_MISSING_MAX 3  /* then an open link is lost */
-#define BEATS_OPENING_MAX 10 /* then an opening link is tried anew */
 #define STOP_DEADLINE_MS  15000
 
 enum letter { LETTER_CALL = 1, LETTER_FRAME, LETTER_DRAINED, LETTER_BROKEN };
@@ -30,141 +28,69 @@ struct uplink {
     atomic_uint_fast64_t links_opened;
 
     /* The actor's thread only, from here on. */
-    struct link *link; /* NULL: could not be made, tried again at the next beat */
-    struct link_place place;
-    int64_t now_ms, heard_ms, next_beat_ms;
-    uint64_t taken, acknowledged; /* batch numbers: given to the feed sink; told to the broker */
-    bool batch_held;              /* the sink had no room: the feed is not read */
-    struct bytes held_batch;
+    struct link *link; /* NULL: could not be made */
+    struct link_state state;
+    struct link_hands hands;
     bool letter_held; /* the DEALER had no room: the mailbox is not read */
     struct mail held_letter;
     struct pending *pending;
     bool stopping;
 };
 
-static bool is_open(const struct uplink *self)
-{
-    return self->link && self->place.state == LINK_OPEN;
-}
+/* ---- the hands of link_state ---- */
 
-static enum err send_frame(void *ctx, const struct request_frame *frame)
+static enum err send_on_link(void *ctx, const struct request_frame *frame)
 {
     struct uplink *self = ctx;
-    return is_open(self) ? link_send(self->link, frame) : ERR_FULL;
+    return link_send(self->link, frame);
 }
 
-static void tell_feed(const struct uplink *self, uint64_t link)
+static uint64_t renew_link(void *ctx, const char *reason)
 {
+    struct uplink *self = ctx;
+    struct fault why;
+    if (reason)
+        log_warning("link to the broker lost", "reason", reason, NULL);
+    link_destroy(&self->link);
+    if (link_new(&self->link, self->settings, &why) != ERR_OK)
+        log_error("no link to the broker can be made", "reason", why.text, NULL);
+    return self->link ? link_id(self->link) : 0;
+}
+
+static void note_open(struct uplink *self, uint64_t link)
+{
+    char id[24];
+    snprintf(id, sizeof id, "%016" PRIx64, link);
+    log_info("link to the broker is open", "link", id, "term", LOG_NUMBER(self->state.place.term), NULL);
+    atomic_fetch_add(&self->links_opened, 1);
+}
+
+static void tell_link(void *ctx, uint64_t link)
+{
+    struct uplink *self = ctx;
+    if (link)
+        note_open(self, link);
+    atomic_store(&self->ready, link != 0);
     if (self->feed)
         self->feed->link(self->feed->ctx, link);
 }
 
-static void open_link(struct uplink *self)
+static bool give_batch(void *ctx, uint64_t link, struct bytes bytes)
 {
-    struct fault why;
-    self->place = (struct link_place){LINK_OPENING, 0, 0};
-    self->taken = self->acknowledged = 0;
-    self->heard_ms = self->now_ms;
-    if (link_new(&self->link, self->settings, &why) != ERR_OK)
-        log_error("no link to the broker can be made", "reason", why.text, NULL);
+    const struct uplink *self = ctx;
+    return !self->feed || self->feed->batch(self->feed->ctx, link, bytes.at, bytes.len);
 }
 
-static void lose_link(struct uplink *self, const char *reason)
-{
-    if (is_open(self)) {
-        log_warning("link to the broker lost", "reason", reason, NULL);
-        atomic_store(&self->ready, false);
-        tell_feed(self, 0);
-        pending_link_lost(self->pending);
-    }
-    self->batch_held = false;
-    link_destroy(&self->link);
-    open_link(self);
-}
-
-static void note_open(struct uplink *self)
-{
-    char id[24];
-    snprintf(id, sizeof id, "%016" PRIx64, link_id(self->link));
-    log_info("link to the broker is open", "link", id, "term", LOG_NUMBER(self->place.term), NULL);
-    atomic_fetch_add(&self->links_opened, 1);
-    atomic_store(&self->ready, true);
-    tell_feed(self, link_id(self->link));
-}
-
-static void send_beat(struct uplink *self)
-{
-    struct request_frame beat = {.kind = REQUEST_BEAT, .link = link_id(self->link), .number = self->taken};
-    if (link_send(self->link, &beat) == ERR_OK)
-        self->acknowledged = self->taken; /* otherwise the next beat says it */
-}
-
-/* A full window stops the broker, so it is told at every quarter and not only with the beats. */
-static void acknowledge(struct uplink *self)
-{
-    uint64_t quarter = self->settings->wire.link_window / 4;
-    if (self->taken - self->acknowledged >= (quarter ? quarter : 1))
-        send_beat(self);
-}
-
-static void offer_batch(struct uplink *self, struct bytes bytes)
-{
-    uint64_t id = link_id(self->link);
-    self->batch_held = self->feed && !self->feed->batch(self->feed->ctx, id, bytes.at, bytes.len);
-    self->held_batch = bytes;
-    if (self->batch_held)
-        return;
-    self->taken = self->place.number;
-    self->heard_ms = self->now_ms; /* also after a hold: silence counts from the end of our own deafness */
-    acknowledge(self);
-}
-
-static void take_batch(struct uplink *self, struct bytes bytes)
-{
-    struct feed_batch head;
-    struct unpack rest;
-    bool opening = self->place.state == LINK_OPENING;
-    if (feed_batch_read(&head, &rest, bytes.at, bytes.len) != ERR_OK) {
-        lose_link(self, "a batch that does not decode");
-        return;
-    }
-    switch (link_take(&self->place, &head)) {
-    case LINK_BROKEN: lose_link(self, "batches missing or a new term"); return;
-    case LINK_NEXT:
-    case LINK_BEAT: break;
-    }
-    if (opening)
-        note_open(self);
-    offer_batch(self, bytes);
-}
+/* ---- what comes ---- */
 
 static void read_feed(struct uplink *self)
 {
     struct bytes bytes;
     const struct link *link = self->link;
-    for (int i = 0; i < FRAMES_PER_ROUND && !self->batch_held && self->link == link; i++) {
+    for (int i = 0; i < FRAMES_PER_ROUND && !self->state.batch_held && self->link == link; i++) {
         if (link_next_batch(self->link, &bytes) != ERR_OK)
             return;
-        take_batch(self, bytes);
-    }
-}
-
-static void take_answer(struct uplink *self, struct bytes bytes)
-{
-    struct request_frame frame;
-    if (request_frame_read(&frame, bytes.at, bytes.len) != ERR_OK) {
-        log_warning("a frame of the broker does not decode", "bytes", LOG_NUMBER(bytes.len), NULL);
-        return;
-    }
-    switch (frame.kind) {
-    case REQUEST_ANSWER:
-    case REQUEST_ACCEPTED: pending_answer(self->pending, &frame); break;
-    case REQUEST_HELLO: lose_link(self, "the broker does not know it"); break;
-    case REQUEST_ATTACH:
-    case REQUEST_DETACH:
-    case REQUEST_BEAT:
-    case REQUEST_CALL:
-    case REQUEST_FORGET: log_warning("the broker sent a gateway's frame", NULL); break;
+        link_state_batch(&self->state, bytes);
     }
 }
 
@@ -175,16 +101,15 @@ static void read_answers(struct uplink *self)
     for (int i = 0; i < FRAMES_PER_ROUND && self->link == link; i++) {
         if (link_next_answer(self->link, &bytes) != ERR_OK)
             return;
-        take_answer(self, bytes);
+        if (!link_state_answer(&self->state, bytes))
+            log_warning("a frame of the broker makes no sense here", "bytes", LOG_NUMBER(bytes.len), NULL);
     }
 }
 
 /* Attach and detach concern one link; what is meant for an older one is void. */
 static enum err forward_frame(struct uplink *self, const struct request_frame *frame)
 {
-    if (!is_open(self) || frame->link != link_id(self->link))
-        return ERR_OK;
-    return link_send(self->link, frame);
+    return frame->link == self->state.id && link_state_open(&self->state) ? link_send(self->link, frame) : ERR_OK;
 }
 
 /* ERR_FULL: the letter must wait; otherwise it is done with. */
@@ -198,13 +123,10 @@ static enum err handle_letter(struct uplink *self, struct mail *letter)
         letter->body = NULL;
         break;
     case LETTER_FRAME: err = forward_frame(self, letter->body); break;
-    case LETTER_DRAINED:
-        if (self->batch_held)
-            offer_batch(self, self->held_batch);
-        break;
+    case LETTER_DRAINED: link_state_offer_again(&self->state); break;
     case LETTER_BROKEN:
-        if (is_open(self) && letter->number == link_id(self->link))
-            lose_link(self, "a record that does not decode");
+        if (letter->number == self->state.id)
+            link_state_broken(&self->state, "a record that does not decode");
         break;
     }
     if (err != ERR_FULL)
@@ -220,33 +142,13 @@ static void read_letters(struct uplink *self, struct mailbox *box)
         self->letter_held = handle_letter(self, &self->held_letter) == ERR_FULL;
 }
 
-static void check_silence(struct uplink *self)
-{
-    int64_t beats = is_open(self) ? BEATS_MISSING_MAX : BEATS_OPENING_MAX;
-    if (!self->batch_held && self->now_ms - self->heard_ms > beats * self->settings->wire.beat_ms)
-        lose_link(self, "the broker is silent");
-}
-
-static void tick(struct uplink *self)
-{
-    if (self->now_ms < self->next_beat_ms)
-        return;
-    self->next_beat_ms = self->now_ms + self->settings->wire.beat_ms;
-    check_silence(self);
-    if (self->batch_held)
-        offer_batch(self, self->held_batch);
-    if (is_open(self))
-        send_beat(self);
-    pending_sweep(self->pending, self->now_ms, send_frame, self);
-}
-
 static void wait_for_work(struct uplink *self, struct mailbox *box, bool calls_due, struct link_ready *out)
 {
-    struct link_ready want = {.feed = !self->batch_held,
+    struct link_ready want = {.feed = !self->state.batch_held,
                               .requests = true,
-                              .room = is_open(self) && (calls_due || self->letter_held),
+                              .room = link_state_open(&self->state) && (calls_due || self->letter_held),
                               .letters = !self->letter_held};
-    int64_t left = self->next_beat_ms - clock_monotonic_ms();
+    int64_t left = self->state.next_beat_ms - clock_monotonic_ms();
     int timeout = left > 0 ? (int)left : 0;
     if (self->link) {
         link_wait(self->link, &want, mailbox_fd(box), timeout, out);
@@ -259,18 +161,18 @@ static void wait_for_work(struct uplink *self, struct mailbox *box, bool calls_d
 static void round_of_work(struct uplink *self, struct mailbox *box)
 {
     struct link_ready ready;
-    bool calls_due = is_open(self) && pending_send(self->pending, link_id(self->link), send_frame, self);
+    bool calls_due = link_state_send_calls(&self->state);
     wait_for_work(self, box, calls_due, &ready);
-    self->now_ms = clock_monotonic_ms();
-    if (ready.lost && is_open(self))
-        lose_link(self, "the connection broke");
+    link_state_set_time(&self->state, clock_monotonic_ms());
+    if (ready.lost)
+        link_state_broken(&self->state, "the connection broke");
     if (ready.requests && self->link)
         read_answers(self);
-    if (ready.feed && self->link && !self->batch_held)
+    if (ready.feed && self->link && !self->state.batch_held)
         read_feed(self);
     if (ready.letters || self->letter_held)
         read_letters(self, box);
-    tick(self);
+    link_state_tick(&self->state);
 }
 
 /* The gateway stops: whoever still waits is told. */
@@ -295,10 +197,10 @@ static void run(struct actor *actor, struct mailbox *box, void *arg)
 {
     struct uplink *self = arg;
     struct fault why;
-    self->now_ms = clock_monotonic_ms();
-    self->next_beat_ms = self->now_ms + self->settings->wire.beat_ms;
-    self->heard_ms = self->now_ms;
     enum err err = link_new(&self->link, self->settings, &why);
+    self->hands = (struct link_hands){self, send_on_link, renew_link, tell_link, give_batch};
+    link_state_init(&self->state, &self->hands, self->pending, self->settings->wire.beat_ms,
+                    self->settings->wire.link_window, self->link ? link_id(self->link) : 0, clock_monotonic_ms());
     actor_ready(actor, err, &why);
     while (err == ERR_OK && !self->stopping)
         round_of_work(self, box);

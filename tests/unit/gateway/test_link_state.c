@@ -1,4 +1,4 @@
-#include "link.h"
+#include "link_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ static void the_first_batch_opens_a_link(void **state)
     (void)state;
     struct link_place beat = {LINK_OPENING, 0, 0}, records = beat;
     assert_int_equal(take(&beat, 5, 0, 0), LINK_BEAT);
-    assert_int_equal(beat.state, LINK_OPEN);
+    assert_int_equal(beat.phase, LINK_OPEN);
     assert_int_equal(beat.term, 5);
     assert_int_equal(take(&beat, 5, 1, 3), LINK_NEXT);
     assert_int_equal(take(&records, 5, 1, 2), LINK_NEXT);
@@ -31,7 +31,7 @@ static void a_link_does_not_open_in_the_middle(void **state)
     assert_int_equal(take(&place, 5, 2, 1), LINK_BROKEN);
     assert_int_equal(take(&place, 5, 2, 0), LINK_BROKEN);
     assert_int_equal(take(&place, 5, 0, 1), LINK_BROKEN);
-    assert_int_equal(place.state, LINK_OPENING);
+    assert_int_equal(place.phase, LINK_OPENING);
 }
 
 static void batches_follow_without_a_hole_and_beats_repeat_the_last(void **state)
