@@ -53,6 +53,23 @@ static void send_feed(struct broker *self, uint64_t link, struct buf *bytes)
     send_on_topic(self, self->feed, topic, len, bytes);
 }
 
+/* Pairs without a value are left out: the list ends at the first empty one. */
+static void write_note(const struct note *note)
+{
+    const char *const values[] = {note->chat, note->job, note->trace, note->worker, note->detail};
+    static const char *const names[] = {"chat", "job", "trace", "worker", "detail"};
+    const char *pairs[11] = {NULL};
+    int count = 0;
+    for (int i = 0; i < 5; i++) {
+        if (values[i][0] == '\0')
+            continue;
+        pairs[count++] = names[i];
+        pairs[count++] = values[i];
+    }
+    log_write(note->warning ? LOG_WARNING : LOG_INFO, note->sentence, pairs[0], pairs[1], pairs[2], pairs[3], pairs[4],
+              pairs[5], pairs[6], pairs[7], pairs[8], pairs[9], NULL);
+}
+
 static void carry_out(struct broker *self, struct effect *effect)
 {
     switch (effect->kind) {
@@ -63,6 +80,7 @@ static void carry_out(struct broker *self, struct effect *effect)
     case EFFECT_TAP: send_on_topic(self, self->tap, effect->topic, strlen(effect->topic), &effect->bytes); break;
     case EFFECT_QUERY: query_send(self, &effect->query); break;
     case EFFECT_SWEEP: self->sweep_due = true; break;
+    case EFFECT_NOTE: write_note(effect->note); break;
     }
 }
 

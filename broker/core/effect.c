@@ -10,6 +10,7 @@ static void effect_fini(struct effect *self)
     buf_fini(&self->bytes);
     free(self->topic);
     free(self->query);
+    free(self->note);
 }
 
 void effects_clear(struct effects *self)

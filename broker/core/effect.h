@@ -31,6 +31,13 @@ struct query {
     uint64_t link, generation; /* RANGE */
 };
 
+struct note {
+    bool warning;
+    const char *sentence;                                                                           /* a literal */
+    char chat[ID_CHAT_MAX + 1], job[JOB_ID_MAX + 1], trace[ID_HEX_LEN + 1], worker[ID_HEX_LEN + 1]; /* "" = none */
+    char detail[256];
+};
+
 enum effect_kind {
     EFFECT_ANSWER,    /* bytes: a request frame for the gateway `peer` */
     EFFECT_FEED,      /* bytes: a batch for `link` */
@@ -39,6 +46,7 @@ enum effect_kind {
     EFFECT_TAP,       /* bytes: an event, under `topic` */
     EFFECT_QUERY,     /* query */
     EFFECT_SWEEP,     /* the record has new to-delete entries */
+    EFFECT_NOTE,      /* a line for the log: note */
 };
 
 struct effect {
@@ -48,6 +56,7 @@ struct effect {
     struct buf bytes;
     char *topic;         /* TAP; owned */
     struct query *query; /* QUERY; owned, may be taken (set to NULL) */
+    struct note *note;   /* NOTE; owned */
 };
 
 struct effects {

@@ -2,6 +2,7 @@
  * before the gateway hears ACCEPTED. */
 #include "core/call.h"
 #include "core/compose.h"
+#include "core/note.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -122,6 +123,7 @@ static void execute(struct core *core, const struct ask *ask, struct chat *chat,
         return;
     accept_job(core, job);
     answer_keep(core, ask, 202, "Workflow submitted", (struct bytes){0}, job->id);
+    note_write(core, false, "job accepted", job, NULL, NULL);
     reply(core, ask, job, wants_to_wait(body));
 }
 

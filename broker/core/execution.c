@@ -3,6 +3,7 @@
 #include "core/answer.h"
 #include "core/compose.h"
 #include "core/lease.h"
+#include "core/note.h"
 #include "core/record.h"
 
 #include <inttypes.h>
@@ -319,6 +320,9 @@ static void answer_waiters(struct core *core, struct job *job)
     }
 }
 
+static const char *const job_end_words[] = {
+    [JOB_COMPLETED] = "job completed", [JOB_FAILED] = "job failed", [JOB_CANCELLED] = "job cancelled"};
+
 /* Everything but the terminal event. */
 static void end(struct core *core, struct job *job, enum job_status status)
 {
@@ -332,6 +336,7 @@ static void end(struct core *core, struct job *job, enum job_status status)
     chat->status = chat->jobs ? CHAT_PROCESSING : status == JOB_COMPLETED ? CHAT_COMPLETED : CHAT_FAILED;
     chat_put(core, chat);
     answer_waiters(core, job);
+    note_write(core, false, job_end_words[status], job, NULL, job->error);
     if (chat->newest)
         job_destroy(core, chat->newest);
     chat->newest = job;

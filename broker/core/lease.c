@@ -1,6 +1,7 @@
 #include "core/lease.h"
 
 #include "core/execution.h"
+#include "core/note.h"
 #include "json_text.h"
 
 #include <inttypes.h>
@@ -84,6 +85,7 @@ void lease_grant(struct core *core, struct job *job, struct worker *worker)
     worker->leased++;
     worker->free_slots--;
     execution_lease(core, job);
+    note_write(core, false, "job handed out", job, worker->id, NULL);
     struct buf body = BUF_INIT((size_t)64 << 20);
     enum err err = execution_write_job(core, job, &body);
     if (err != ERR_OK)
@@ -103,6 +105,7 @@ static int64_t rest_ms(uint32_t attempts)
 
 void lease_lost(struct core *core, struct job *job, const char *cause)
 {
+    note_write(core, true, "attempt lost", job, job->worker ? job->worker->id : NULL, cause);
     lease_end(core, job);
     if (job_next_step(job) == job->step_count) {
         execution_complete(core, job); /* only its last word was missing */
@@ -120,6 +123,7 @@ void lease_lost(struct core *core, struct job *job, const char *cause)
 
 void lease_back(struct core *core, struct job *job)
 {
+    note_write(core, false, "job handed back", job, job->worker ? job->worker->id : NULL, NULL);
     lease_end(core, job);
     job->handed_back = true;
     job->due_ms = core->now.mono_ms;
@@ -158,8 +162,10 @@ static void forget_silent_workers(struct core *core)
     void *value;
     while (strmap_next(core->workers, &cursor, &key, &len, &value)) {
         struct worker *worker = value;
-        if (worker->leased == 0 && core->now.mono_ms - worker->heard_ms > core->settings.lease_ms)
+        if (worker->leased == 0 && core->now.mono_ms - worker->heard_ms > core->settings.lease_ms) {
+            note_write(core, !worker->draining, "worker gone", NULL, worker->id, NULL);
             roster_remove(core, worker);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #include "core/execution.h"
 #include "core/handlers.h"
 #include "core/lease.h"
+#include "core/note.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -81,6 +82,7 @@ static struct worker *find_or_add(struct core *core, const char *id)
         core->frames_refused++;
         return NULL;
     }
+    note_write(core, false, "worker joined", NULL, id, NULL);
     return roster_add(core, id);
 }
 
@@ -127,6 +129,8 @@ static void bye(struct core *core, const struct work_frame *frame)
         return;
     if (worker->draining)
         drop_unnamed(core, worker, frame);
+    if (!worker->draining)
+        note_write(core, false, "worker drains", NULL, worker->id, NULL);
     worker->draining = true;
     worker->free_slots = 0;
 }

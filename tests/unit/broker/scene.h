@@ -275,6 +275,7 @@ static void scene_say(struct scene *self, const struct effect *effect)
         *self->queries[self->query_count++] = *effect->query;
         break;
     case EFFECT_SWEEP: scene_line(&self->said, "sweep"); break;
+    case EFFECT_NOTE: break;
     }
 }
 

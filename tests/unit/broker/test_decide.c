@@ -11,7 +11,7 @@
 #define CLIENTS 6
 #define LEASES  8
 #define JOBS    512
-#define STEPS   1500
+#define STEPS   1000
 
 struct client {
     uint64_t attach; /* 0: not attached */
@@ -213,7 +213,8 @@ static void see_effect(struct scene *scene, const struct effect *effect)
         break;
     case EFFECT_PUBLISHED:
     case EFFECT_TAP:
-    case EFFECT_SWEEP: break;
+    case EFFECT_SWEEP:
+    case EFFECT_NOTE: break;
     }
 }
 

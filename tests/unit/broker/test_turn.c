@@ -1,0 +1,263 @@
+/* A record that refuses: what callers hear, and that the memory is built anew. The store is the test's own. */
+#include "stage.h"
+
+struct store {
+    int unused;
+};
+
+struct store_reader {
+    int unused;
+};
+
+static enum err next_commit; /* what the next commit answers */
+static int commits, loads;
+
+enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why)
+{
+    (void)path;
+    (void)why;
+    *out = calloc(1, sizeof **out);
+    *term = 1;
+    return ERR_OK;
+}
+
+void store_close(struct store **self_p)
+{
+    free(*self_p);
+    *self_p = NULL;
+}
+
+enum err store_commit(struct store *self, const struct changes *batch, struct fault *why)
+{
+    (void)self;
+    assert_true(changes_count(batch) > 0);
+    enum err err = next_commit;
+    next_commit = ERR_OK;
+    commits++;
+    return err == ERR_OK ? ERR_OK : fault_set(why, err, "refused by the test");
+}
+
+enum err store_load_chat(struct store *self, const char *chat_id, uint32_t events, const struct store_load *to,
+                         struct fault *why)
+{
+    (void)self;
+    (void)chat_id;
+    (void)events;
+    (void)to;
+    loads++;
+    return fault_set(why, ERR_NOT_FOUND, "Conversation not found");
+}
+
+enum err store_busy_chats(struct store *self, enum err (*each)(void *context, const char *chat_id), void *context,
+                          struct fault *why)
+{
+    (void)self;
+    (void)each;
+    (void)context;
+    (void)why;
+    return ERR_OK;
+}
+
+enum err store_find_answer(struct store *self, const unsigned char id[REQUEST_ID_LEN], struct answer_row *out,
+                           struct buf *space, struct fault *why)
+{
+    (void)self;
+    (void)id;
+    (void)out;
+    (void)space;
+    (void)why;
+    return ERR_NOT_FOUND;
+}
+
+enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, struct fault *why)
+{
+    (void)self;
+    (void)why;
+    *rooms = *open_jobs = 0;
+    return ERR_OK;
+}
+
+enum err store_find_event_id(struct store *self, const char *chat_id, const char *event_id, uint64_t *seq,
+                             struct fault *why)
+{
+    (void)self;
+    (void)chat_id;
+    (void)event_id;
+    (void)seq;
+    (void)why;
+    return ERR_NOT_FOUND;
+}
+
+enum err store_garbage(struct store *self, uint32_t max, enum err (*each)(void *context, const char *key),
+                       void *context, struct fault *why)
+{
+    (void)self;
+    (void)max;
+    (void)each;
+    (void)context;
+    (void)why;
+    return ERR_OK;
+}
+
+enum err store_garbage_done(struct store *self, const char *key, struct fault *why)
+{
+    (void)self;
+    (void)key;
+    (void)why;
+    return ERR_OK;
+}
+
+enum err store_reader_open(struct store_reader **out, const char *path, struct fault *why)
+{
+    (void)path;
+    (void)why;
+    *out = calloc(1, sizeof **out);
+    return ERR_OK;
+}
+
+void store_reader_close(struct store_reader **self_p)
+{
+    free(*self_p);
+    *self_p = NULL;
+}
+
+enum err store_read_chats(struct store_reader *self, const char *status, int64_t limit, int64_t offset,
+                          struct buf *json, struct fault *why)
+{
+    (void)self;
+    (void)status;
+    (void)limit;
+    (void)offset;
+    (void)json;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_read_chat(struct store_reader *self, const char *chat_id, const struct store_paths *paths,
+                         struct buf *json, struct fault *why)
+{
+    (void)chat_id;
+    (void)paths;
+    return store_read_chats(self, "", 0, 0, json, why);
+}
+
+enum err store_read_file(struct store_reader *self, const char *chat_id, const char *name, struct buf *json,
+                         struct fault *why)
+{
+    (void)chat_id;
+    (void)name;
+    return store_read_chats(self, "", 0, 0, json, why);
+}
+
+enum err store_read_job(struct store_reader *self, const char *chat_id, const char *job_id,
+                        const struct store_paths *paths, struct buf *json, struct fault *why)
+{
+    (void)chat_id;
+    (void)job_id;
+    (void)paths;
+    return store_read_chats(self, "", 0, 0, json, why);
+}
+
+enum err store_read_events(struct store_reader *self, const char *chat_id, uint64_t since, uint32_t limit,
+                           size_t bytes_max, enum err (*each)(void *context, const struct event_row *row),
+                           void *context, struct fault *why)
+{
+    (void)self;
+    (void)chat_id;
+    (void)since;
+    (void)limit;
+    (void)bytes_max;
+    (void)each;
+    (void)context;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+/* ---- the tests ---- */
+
+#define CREATE "{\"chat_id\":\"c1\"}"
+
+/* The broker has forgotten the link with everything else: it says so, and the link is opened again. */
+static void link_again(struct stage *self)
+{
+    say(self, &(struct request_frame){.kind = REQUEST_BEAT, .link = LINK, .number = self->received});
+    hear(self, REQUEST_HELLO);
+    char topic[FEED_TOPIC_MAX];
+    size_t len = feed_topic(LINK, topic);
+    assert_int_equal(zmq_setsockopt(self->feed, ZMQ_UNSUBSCRIBE, topic, len), 0);
+    open_link(self);
+}
+
+static void a_full_disk_is_507_and_nothing_of_the_turn_stays(void **state)
+{
+    struct stage *self = *state;
+    open_link(self);
+    next_commit = ERR_NO_SPACE;
+    expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 507, "Insufficient storage");
+    link_again(self);
+    expect_answer(self, CALL_GET_CHAT, 2, "{}", 404, "Conversation not found");  /* memory does not know better */
+    expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 201, "\"chat_id\":\"c1\""); /* the disk has room again */
+}
+
+static void another_refusal_is_503(void **state)
+{
+    struct stage *self = *state;
+    open_link(self);
+    next_commit = ERR_INTERNAL;
+    expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 503, "unavailable");
+    link_again(self);
+    expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 201, "\"chat_id\":\"c1\"");
+}
+
+static void a_publisher_is_told_that_its_event_was_not_kept(void **state)
+{
+    struct stage *self = *state;
+    open_link(self);
+    const char *event = "{\"type\":\"note\",\"event_id\":\"e\"}";
+    char answer[256];
+    for (int i = 0; i < 2; i++) {
+        next_commit = i == 0 ? ERR_NO_SPACE : ERR_OK;
+        assert_int_equal(zmq_send(self->publisher, "c1", 2, ZMQ_SNDMORE), 2);
+        assert_true(zmq_send(self->publisher, event, strlen(event), 0) > 0);
+        int len = zmq_recv(self->publisher, answer, sizeof answer - 1, 0);
+        assert_true(len > 0);
+        answer[len] = '\0';
+        assert_non_null(strstr(answer, i == 0 ? "\"error\"" : "{\"ok\":true,\"seq\":1}"));
+    }
+}
+
+static void reads_and_connections_commit_nothing(void **state)
+{
+    struct stage *self = *state;
+    open_link(self);
+    commits = 0;
+    say(self, &(struct request_frame){.kind = REQUEST_ATTACH, .link = LINK, .attach = 1, .chat = "c1"});
+    wait_for(self, "\"status\":null");
+    expect_answer(self, CALL_GET_CHAT, 2, "{}", 404, "Conversation not found");
+    expect_answer(self, CALL_LIST_CHATS, 3, "{}", 500, "cannot be read");
+    assert_int_equal(commits, 0);
+}
+
+static void a_refused_fsync_ends_the_broker(void **state)
+{
+    struct stage *self = *state;
+    open_link(self);
+    next_commit = ERR_IO;
+    call(self, CALL_CREATE_CHAT, 1, CREATE);
+    pthread_join(self->thread, NULL);
+    assert_int_equal(self->result, ERR_IO);
+    assert_int_equal(pthread_create(&self->thread, NULL, run_broker, self), 0); /* for the end of the test */
+}
+
+int main(void)
+{
+    struct fault why;
+    if (log_open("broker", LOG_ERROR, "/dev/null", &why) != ERR_OK)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_full_disk_is_507_and_nothing_of_the_turn_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_refusal_is_503, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_publisher_is_told_that_its_event_was_not_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_and_connections_commit_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refused_fsync_ends_the_broker, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
