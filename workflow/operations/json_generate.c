@@ -1,6 +1,7 @@
 /* json/generate: every row an object, streamed. Without the array wrapper a single row stands alone, so the first row
  * is held back until it is known whether a second one comes. */
 #include "buf.h"
+#include "operations/held_row.h"
 #include "operations/json_stream.h"
 #include "operations/step.h"
 
@@ -25,9 +26,9 @@ struct generate {
     json_t *members; /* owned: key -> column index; a key mapped twice keeps its place and its last column */
     uint32_t count;
     struct member *member;
-    struct cell *cell; /* the row's cells, a member each */
-    struct cell *held; /* the first row, without wrapper */
-    struct buf held_bytes;
+    struct cell *cell;    /* the row's cells, a member each */
+    struct held_row held; /* the first row, without wrapper */
+    uint64_t memory_max;
     uint64_t rows;
 };
 
@@ -126,8 +127,7 @@ static enum err list_members(struct generate *self, struct fault *why)
     self->count = (uint32_t)json_object_size(self->members);
     self->member = calloc(self->count + 1, sizeof *self->member);
     self->cell = calloc(self->count + 1, sizeof *self->cell);
-    self->held = calloc(self->count + 1, sizeof *self->held);
-    if (!self->member || !self->cell || !self->held)
+    if (!self->member || !self->cell)
         return no_memory(why);
     struct member *member = self->member;
     const char *key;
@@ -156,8 +156,7 @@ static enum err choose_members(struct generate *self, const struct columns *in, 
 static enum err generate_begin(void *state, struct step *step, const struct columns *in, struct fault *why)
 {
     struct generate *self = state;
-    uint64_t memory_max = step_memory_max(step);
-    self->held_bytes = BUF_INIT(memory_max > 0 && memory_max < SIZE_MAX ? (size_t)memory_max : SIZE_MAX / 4);
+    self->memory_max = step_memory_max(step);
     enum err err = choose_members(self, in, why);
     return err == ERR_OK ? step_begin_text(step, ".json", &self->out.to, why) : err;
 }
@@ -204,32 +203,6 @@ static enum err write_item(const struct generate *self, const struct cell *cell,
     return err == ERR_OK ? write_object(self, cell, 1, why) : err;
 }
 
-static bool has_text(const struct cell *cell)
-{
-    return cell->kind == CELL_TEXT || cell->kind == CELL_ERROR;
-}
-
-static enum err hold(struct generate *self, struct fault *why)
-{
-    size_t len = 0;
-    char *at;
-    for (uint32_t i = 0; i < self->count; i++)
-        len += has_text(&self->cell[i]) ? self->cell[i].len : 0;
-    if (buf_extend(&self->held_bytes, len, &at) != ERR_OK)
-        return fault_set(why, ERR_MEMORY,
-                         "The first row needs more memory than a step may have "
-                         "(workflow.step_memory_mb)");
-    for (uint32_t i = 0; i < self->count; i++) {
-        self->held[i] = self->cell[i];
-        if (!has_text(&self->cell[i]))
-            continue;
-        memcpy(at, self->cell[i].is.text, self->cell[i].len);
-        self->held[i].is.text = at;
-        at += self->cell[i].len;
-    }
-    return ERR_OK;
-}
-
 static enum err generate_row(void *state, struct step *step, const struct row *in, struct fault *why)
 {
     (void)step;
@@ -238,10 +211,10 @@ static enum err generate_row(void *state, struct step *step, const struct row *i
         self->cell[i] = in->cell[self->member[i].index];
     uint64_t before = self->rows++;
     if (!self->wrapper && before == 0)
-        return hold(self, why);
+        return held_row_keep(&self->held, self->cell, self->count, self->memory_max, why);
     enum err err = ERR_OK;
     if (!self->wrapper && before == 1)
-        err = write_item(self, self->held, true, why);
+        err = write_item(self, self->held.cell, true, why);
     return err == ERR_OK ? write_item(self, self->cell, before == 0, why) : err;
 }
 
@@ -252,7 +225,7 @@ static enum err generate_finish(void *state, struct step *step, struct fault *wh
     if (self->rows == 0)
         return output_write(self->out.to, self->wrapper ? "[]" : "{}", 2, why);
     if (self->rows == 1 && !self->wrapper)
-        return write_object(self, self->held, 0, why);
+        return write_object(self, self->held.cell, 0, why);
     return json_stream_close(&self->out, 0, "]", why);
 }
 
@@ -262,8 +235,7 @@ static void generate_fini(void *state)
     json_decref(self->members);
     free(self->member);
     free(self->cell);
-    free(self->held);
-    buf_fini(&self->held_bytes);
+    held_row_fini(&self->held);
 }
 
 static const struct argument generate_arguments[] = {

@@ -26,9 +26,9 @@ static enum err write_escaped(struct output *to, unsigned char c, struct fault *
     return output_write(to, bytes, escape == 'u' ? 6 : 2, why);
 }
 
-enum err json_stream_string(const struct json_stream *self, const char *text, size_t len, struct fault *why)
+enum err json_stream_text(const struct json_stream *self, const char *text, size_t len, struct fault *why)
 {
-    enum err err = output_write(self->to, "\"", 1, why);
+    enum err err = ERR_OK;
     size_t written = 0;
     for (size_t i = 0; i < len && err == ERR_OK; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -40,8 +40,14 @@ enum err json_stream_string(const struct json_stream *self, const char *text, si
             err = write_escaped(self->to, c, why);
         written = i + 1;
     }
-    if (err == ERR_OK && len > written)
-        err = output_write(self->to, text + written, len - written, why);
+    return err == ERR_OK && len > written ? output_write(self->to, text + written, len - written, why) : err;
+}
+
+enum err json_stream_string(const struct json_stream *self, const char *text, size_t len, struct fault *why)
+{
+    enum err err = output_write(self->to, "\"", 1, why);
+    if (err == ERR_OK)
+        err = json_stream_text(self, text, len, why);
     return err == ERR_OK ? output_write(self->to, "\"", 1, why) : err;
 }
 

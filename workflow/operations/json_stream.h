@@ -13,6 +13,8 @@ struct json_stream {
 
 /* The text in quotes; only `"`, `\` and control characters are escaped. */
 enum err json_stream_string(const struct json_stream *self, const char *text, size_t len, struct fault *why) MUST_CHECK;
+/* The same without the quotes, for a text made of pieces. */
+enum err json_stream_text(const struct json_stream *self, const char *text, size_t len, struct fault *why) MUST_CHECK;
 /* EMPTY "" as every other text, ERROR null, the typed kinds as JSON has them. */
 enum err json_stream_cell(const struct json_stream *self, const struct cell *cell, struct fault *why) MUST_CHECK;
 /* What stands before a member: `,` unless it is the first, then new line and indent, or a blank. */

@@ -1,8 +1,8 @@
 /* csv/search and excel/search: the rows that meet the conditions, as a table of the wanted format. */
 #include "operations/condition.h"
+#include "operations/output_format.h"
 #include "operations/step.h"
 
-#include <string.h>
 #include <strings.h>
 
 struct search {
@@ -11,18 +11,6 @@ struct search {
     uint64_t total;
     uint64_t kept;
 };
-
-/* The format by any case; "excel" is what the operation's users have always called xlsx. */
-static const struct sink_kind *find_format(const char *name)
-{
-    if (strcasecmp(name, "excel") == 0)
-        name = "xlsx";
-    for (size_t i = 0; sink_kinds[i]; i++) {
-        if (strcasecmp(sink_kinds[i]->name, name) == 0)
-            return sink_kinds[i];
-    }
-    return NULL;
-}
 
 /* `match_all` is the front end's word for the logic; the explicit one wins. */
 static enum err read_logic(const struct arguments *given, bool *any, struct fault *why)
@@ -48,13 +36,12 @@ static enum err search_check(void *state, const struct arguments *given, struct 
     if (err != ERR_OK)
         return err;
     const char *format = arguments_text(given, "output_format");
-    self->format = find_format(format);
-    if (!self->format)
-        return fault_set(why, ERR_INVALID,
-                         "Failed to save search results: Unsupported output format: %s. "
-                         "Supported formats: xlsx, csv, json",
-                         format);
-    return ERR_OK;
+    self->format = output_format_find(format);
+    if (self->format)
+        return ERR_OK;
+    err = output_format_fault(format, why);
+    fault_prefix(why, "Failed to save search results: ");
+    return err;
 }
 
 static enum err search_begin(void *state, struct step *step, const struct columns *in, struct fault *why)

@@ -1,0 +1,165 @@
+#include "operations/placeholder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <strings.h>
+
+static const struct {
+    const char *name;
+    enum placeholder_type type;
+} types[] = {
+    {"int", PLACEHOLDER_INT},       {"float", PLACEHOLDER_FLOAT}, {"bool", PLACEHOLDER_BOOL},
+    {"datetime", PLACEHOLDER_TEXT}, {"string", PLACEHOLDER_TEXT}, {"str", PLACEHOLDER_TEXT},
+    {"text", PLACEHOLDER_TEXT},
+};
+
+struct span {
+    const char *at;
+    size_t len;
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct span trim(struct span span)
+{
+    while (span.len > 0 && is_blank(span.at[0])) {
+        span.at++;
+        span.len--;
+    }
+    while (span.len > 0 && is_blank(span.at[span.len - 1]))
+        span.len--;
+    return span;
+}
+
+/* Cuts the span at the first mark and returns what is behind it; .at is NULL without a mark. */
+static struct span cut(struct span *span, char mark)
+{
+    const char *found = memchr(span->at, mark, span->len);
+    if (!found)
+        return (struct span){.at = NULL};
+    size_t before = (size_t)(found - span->at);
+    struct span rest = {.at = found + 1, .len = span->len - before - 1};
+    span->len = before;
+    return rest;
+}
+
+static enum placeholder_type find_type(struct span name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strlen(types[i].name) == name.len && strncasecmp(types[i].name, name.at, name.len) == 0)
+            return types[i].type;
+    return PLACEHOLDER_PLAIN;
+}
+
+bool placeholder_parse(const char *text, size_t len, struct placeholder *out, size_t *used)
+{
+    size_t end = 1;
+    while (end < len && text[end] != '{' && text[end] != '}')
+        end++;
+    if (end >= len || text[end] != '}' || end == 1)
+        return false;
+    *used = end + 1;
+    struct span name = {.at = text + 1, .len = end - 1};
+    struct span standard = cut(&name, '|');
+    struct span type = cut(&name, ':');
+    name = trim(name);
+    *out = (struct placeholder){.name = name.at, .name_len = name.len, .has_default = standard.at != NULL};
+    if (type.at)
+        out->type = find_type(trim(type));
+    if (standard.at) {
+        standard = trim(standard);
+        out->standard = standard.at;
+        out->standard_len = standard.len;
+    }
+    return true;
+}
+
+static void set_number(struct placeholder_value *out, const char *text, size_t len)
+{
+    out->kind = VALUE_NUMBER;
+    out->text = text;
+    out->len = len;
+}
+
+/* Digits with at most a sign, blanks around: as written, without plus and leading zeros. */
+static bool whole_digits(struct span text, struct placeholder_value *out)
+{
+    text = trim(text);
+    bool minus = text.len > 0 && text.at[0] == '-';
+    if (text.len > 0 && (minus || text.at[0] == '+')) {
+        text.at++;
+        text.len--;
+    }
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    if (text.len == 0)
+        return false;
+    while (text.len > 1 && text.at[0] == '0') {
+        text.at++;
+        text.len--;
+    }
+    if (text.len + 1 > sizeof out->space)
+        return false;
+    minus = minus && text.at[0] != '0';
+    out->space[0] = '-';
+    memcpy(out->space + minus, text.at, text.len);
+    set_number(out, out->space, text.len + minus);
+    return true;
+}
+
+static void as_int(struct span text, struct placeholder_value *out)
+{
+    double number;
+    if (whole_digits(text, out) || !number_parse(text.at, text.len, &number) || !isfinite(number))
+        return;
+    number = trunc(number);
+    int len = snprintf(out->space, sizeof out->space, "%.0f", number == 0 ? 0 : number);
+    set_number(out, out->space, (size_t)len);
+}
+
+static void as_float(struct span text, struct placeholder_value *out)
+{
+    double number;
+    if (number_parse(text.at, text.len, &number) && isfinite(number))
+        set_number(out, out->space, number_repr(number, out->space));
+}
+
+static void as_bool(struct span text, struct placeholder_value *out)
+{
+    static const char *const words[] = {"true", "1", "yes", "on"};
+    out->kind = VALUE_TRUTH;
+    out->truth = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        out->truth |= strlen(words[i]) == text.len && strncasecmp(words[i], text.at, text.len) == 0;
+    out->text = out->truth ? "True" : "False";
+    out->len = out->truth ? 4 : 5;
+}
+
+void placeholder_value(const struct placeholder *self, const struct cell *cell, struct placeholder_value *out)
+{
+    struct span text = {.at = "", .len = 0};
+    if (cell->kind == CELL_TEXT) /* a reader makes no other kind that has a text */
+        text = (struct span){.at = cell->is.text, .len = cell->len};
+    bool empty = text.len == 0;
+    if (empty && self->has_default)
+        text = (struct span){.at = self->standard, .len = self->standard_len};
+    out->kind = VALUE_TEXT;
+    out->text = text.at;
+    out->len = text.len;
+    if (empty && !self->has_default) {
+        bool number_wanted = self->type == PLACEHOLDER_INT || self->type == PLACEHOLDER_FLOAT;
+        out->kind = number_wanted ? VALUE_NULL : VALUE_TEXT;
+        return;
+    }
+    switch (self->type) {
+    case PLACEHOLDER_PLAIN:
+    case PLACEHOLDER_TEXT: break;
+    case PLACEHOLDER_INT: as_int(text, out); break;
+    case PLACEHOLDER_FLOAT: as_float(text, out); break;
+    case PLACEHOLDER_BOOL: as_bool(text, out); break;
+    }
+}
