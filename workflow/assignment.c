@@ -1,8 +1,8 @@
 #include "assignment.h"
 
-#include <string.h>
+#include "operations/operation.h"
 
-#define ARGUMENTS_DEPTH_MAX 64 /* deeper nesting mentions nothing */
+#include <string.h>
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -72,22 +72,6 @@ struct assignment_step assignment_step(const struct assignment *self, size_t ind
                                     .arguments = json_object_get(step, "arguments")};
 }
 
-static bool mentions(const json_t *value, const char *name, int depth)
-{
-    if (depth > ARGUMENTS_DEPTH_MAX)
-        return false;
-    if (json_is_string(value))
-        return strcmp(json_string_value(value), name) == 0;
-    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
-        if (mentions(json_array_get(value, i), name, depth + 1))
-            return true;
-    json_t *object = json_is_object(value) ? (json_t *)(uintptr_t)value : NULL;
-    const char *key;
-    const json_t *member;
-    json_object_foreach(object, key, member) if (mentions(member, name, depth + 1)) return true;
-    return false;
-}
-
 static bool known(const struct assignment_file *files, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
@@ -96,15 +80,30 @@ static bool known(const struct assignment_file *files, size_t count, const char 
     return false;
 }
 
-size_t assignment_mentioned(const struct assignment *self, size_t index, struct assignment_file *out, size_t max)
+/* The newest of the name; they come in the order of their uploads. */
+static struct assignment_file find_file(const struct assignment *self, const char *name)
 {
-    size_t count = 0;
     const json_t *files = json_object_get(self->root, "files");
-    const json_t *arguments = assignment_step(self, index).arguments;
-    for (size_t i = json_array_size(files); i-- > 0 && count < max;) { /* the newest come last */
+    for (size_t i = json_array_size(files); i-- > 0;) {
         const json_t *file = json_array_get(files, i);
         struct assignment_file found = {.name = text_of(file, "name"), .key = text_of(file, "key")};
-        if (found.name && found.key && !known(out, count, found.name) && mentions(arguments, found.name, 0))
+        if (found.name && found.key && strcmp(found.name, name) == 0)
+            return found;
+    }
+    return (struct assignment_file){.name = NULL};
+}
+
+size_t assignment_sides(const struct assignment *self, size_t index, struct assignment_file *out, size_t max)
+{
+    size_t count = 0;
+    struct assignment_step step = assignment_step(self, index);
+    const struct operation *operation = operation_find(step.operation);
+    for (const struct argument *row = operation ? operation->arguments : NULL; row && row->name && count < max; row++) {
+        const char *text = row->type == ARGUMENT_FILE ? json_string_value(argument_find(row, step.arguments)) : NULL;
+        struct assignment_file found = {.name = NULL};
+        if (text)
+            found = find_file(self, argument_file_name(text));
+        if (found.name && !known(out, count, found.name))
             out[count++] = found;
     }
     return count;

@@ -34,7 +34,8 @@ enum err assignment_read(struct assignment *out, struct bytes body, struct fault
 void assignment_fini(struct assignment *self);
 
 struct assignment_step assignment_step(const struct assignment *self, size_t index);
-/* The chat's files whose names stand anywhere among the step's arguments, the newest of each name; at most max. */
-size_t assignment_mentioned(const struct assignment *self, size_t index, struct assignment_file *out, size_t max);
+/* The chat's files that the step's operation reads beside its input, the newest of each name; at most max. They are
+ * named by the arguments which the operation's table calls files; a name that no file has is left to the operation. */
+size_t assignment_sides(const struct assignment *self, size_t index, struct assignment_file *out, size_t max);
 
 #endif

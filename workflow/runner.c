@@ -223,7 +223,7 @@ static enum err open_sides(struct runner *self, struct plan *plan, int *fds, str
 {
     struct assignment_file files[STEP_SIDES_MAX];
     enum err err = ERR_OK;
-    size_t count = assignment_mentioned(&self->job, self->index, files, STEP_SIDES_MAX);
+    size_t count = assignment_sides(&self->job, self->index, files, STEP_SIDES_MAX);
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         plan->side_names[i] = files[i].name;
         err = files_open(self->tools.files, files[i].key, &fds[i], NULL, why);

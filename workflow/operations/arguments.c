@@ -16,12 +16,18 @@ struct arguments {
 static const char *const type_names[] = {
     [ARGUMENT_TEXT] = "a text",           [ARGUMENT_TRUTH] = "true or false", [ARGUMENT_NUMBER] = "a number",
     [ARGUMENT_TEXTS] = "a list of texts", [ARGUMENT_OBJECT] = "an object",    [ARGUMENT_LIST] = "a list",
-    [ARGUMENT_ANY] = "any value",
+    [ARGUMENT_ANY] = "any value",         [ARGUMENT_FILE] = "a file name",
 };
 
 const char *argument_type_name(enum argument_type type)
 {
     return type_names[type];
+}
+
+const char *argument_file_name(const char *text)
+{
+    const char *slash = strrchr(text, '/');
+    return slash ? slash + 1 : text;
 }
 
 bool argument_cell(const json_t *value, struct cell *out)
@@ -42,7 +48,8 @@ bool argument_cell(const json_t *value, struct cell *out)
 static bool has_type(const json_t *value, enum argument_type type)
 {
     switch (type) {
-    case ARGUMENT_TEXT: return json_is_string(value);
+    case ARGUMENT_TEXT:
+    case ARGUMENT_FILE: return json_is_string(value);
     case ARGUMENT_TRUTH: return json_is_boolean(value);
     case ARGUMENT_NUMBER: return json_is_number(value);
     case ARGUMENT_TEXTS:
@@ -111,8 +118,7 @@ static enum err take(const struct argument *row, json_t *given, struct value *ou
     return err == ERR_OK && row->type == ARGUMENT_TEXTS ? texts_only(row, &out->json, why) : err;
 }
 
-/* The first of name and aliases that was sent with a value. */
-static json_t *find_given(const struct argument *row, const json_t *given)
+json_t *argument_find(const struct argument *row, const json_t *given)
 {
     json_t *value = json_object_get(given, row->name);
     const char *alias = row->aliases;
@@ -132,7 +138,7 @@ static enum err fill(struct arguments *self, const json_t *given, struct fault *
 {
     for (size_t i = 0; i < self->count; i++) {
         const struct argument *row = &self->table[i];
-        json_t *sent = find_given(row, given);
+        json_t *sent = argument_find(row, given);
         if (sent) {
             enum err err = take(row, sent, &self->value[i], why);
             if (err != ERR_OK)

@@ -19,6 +19,7 @@ enum argument_type {
     ARGUMENT_OBJECT,
     ARGUMENT_LIST,
     ARGUMENT_ANY,
+    ARGUMENT_FILE, /* a text that names a second file (step_side_source): the worker opens it beforehand */
 };
 
 #define ARGUMENT_ITEMS_MAX 16384 /* members of one TEXTS, OBJECT or LIST; more is ERR_TOO_LARGE naming the argument */
@@ -49,6 +50,13 @@ bool arguments_truth(const struct arguments *self, const char *name);
 /* Texts of an ARGUMENT_TEXTS list (a single text counts as a list of one). */
 size_t arguments_count(const struct arguments *self, const char *name);
 const char *arguments_item(const struct arguments *self, const char *name, size_t i);
+
+/* The file name of an ARGUMENT_FILE: of a path, which clients send as they got it, the last part. Borrowed. */
+const char *argument_file_name(const char *text);
+
+/* The value of the table's row in what a user sent: that of its name, or of the first alias that has one; NULL when it
+ * was not given. Borrowed, unchecked: for those who must look before arguments_new(). */
+json_t *argument_find(const struct argument *row, const json_t *given);
 
 /* A JSON value as a cell that borrows from it: text, integer, real, true/false; null is EMPTY. false: a list or object.
  */

@@ -11,7 +11,13 @@
     ROW(extract_file_operation)  /* extract_file.c */                                                                  \
     ROW(normalize_operation)     /* normalize/normalize.c */                                                           \
     ROW(map_operation)           /* map.c */                                                                           \
-    ROW(json_generate_operation) /* json_generate.c */
+    ROW(json_generate_operation) /* json_generate.c */                                                                 \
+    ROW(bind_single_operation)   /* bind.c */                                                                          \
+    ROW(bind_multi_operation)    /* bind.c */                                                                          \
+    ROW(json_template_operation) /* json_from_template.c */                                                            \
+    ROW(sql_generate_operation)  /* sql/sql_generate.c */                                                              \
+    ROW(sql_text_operation)      /* sql/sql_generate.c */                                                              \
+    ROW(sql_custom_operation)    /* sql/sql_custom.c */
 
 #define DECLARE(object) extern const struct operation object;
 OPERATIONS(DECLARE)

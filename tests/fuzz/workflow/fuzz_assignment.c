@@ -18,7 +18,7 @@ static void check(const struct assignment *job)
         struct assignment_step step = assignment_step(job, i);
         if (!step.step_id || !step.operation || !json_is_object(step.arguments))
             abort();
-        if (assignment_mentioned(job, i, files, FILES) > FILES)
+        if (assignment_sides(job, i, files, FILES) > FILES)
             abort();
     }
 }

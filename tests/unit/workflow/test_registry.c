@@ -135,7 +135,8 @@ static char *block(const char *fence)
     return copy(start, (size_t)(end - start) + 1);
 }
 
-static void run_example(const char *example, const char *table)
+/* `side` is the second file of the document's examples. */
+static void run_example(const char *example, const char *table, const char *side)
 {
     json_t *step = json_loads(example, 0, NULL);
     if (!step)
@@ -144,11 +145,15 @@ static void run_example(const char *example, const char *table)
     assert_non_null(arguments);
     struct step_case self = {
         .operation = json_string_value(json_object_get(step, "operation")), .arguments = arguments, .input = table};
+    struct step_side sides[] = {{.name = "towns.csv", .fd = step_case_file_of(side, strlen(side))}};
+    self.plan.sides = sides;
+    self.plan.side_count = 1;
     step_case_run(&self);
     if (self.err != ERR_OK)
         fail_msg("%s\n%s", self.why.text, example);
     assert_true(self.outcome.rows_read > 0);
     step_case_fini(&self);
+    close(sides[0].fd);
     free(arguments);
     json_decref(step);
 }
@@ -159,10 +164,13 @@ static void every_example_runs_on_the_documents_table(void **state)
     const char *fence = strstr(document, "```csv\n");
     assert_non_null(fence);
     char *table = block(fence);
+    fence = strstr(fence + 3, "```csv\n");
+    assert_non_null(fence);
+    char *side = block(fence);
     size_t examples = 0, wanted = 0;
     for (const char *at = document; (at = strstr(at, "```json\n")); at += 3) {
         char *example = block(at);
-        run_example(example, table);
+        run_example(example, table, side);
         free(example);
         examples++;
     }
@@ -170,6 +178,7 @@ static void every_example_runs_on_the_documents_table(void **state)
         wanted++;
     assert_true(examples >= wanted);
     free(table);
+    free(side);
 }
 
 int main(void)

@@ -84,8 +84,8 @@ static const struct {
     const char *name;
     step_function *run;
 } planted[] = {
-    {"copy", copy},           {"describe", describe},       {"say_much", say_much}, {"sleep_long", sleep_long},
-    {"fail_step", fail_step}, {"return_much", return_much},
+    {"copy", copy},           {"describe", describe},       {"say_much", say_much},          {"sleep_long", sleep_long},
+    {"fail_step", fail_step}, {"return_much", return_much}, {"excel/bind-single-key", copy},
 };
 
 static enum err run_planted(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
@@ -309,7 +309,7 @@ static void a_run_goes_on_from_a_later_step(void **state)
     assert_string_equal(detail_text(&self->events[1], "file", "name"), "in_search_1-2.csv");
 }
 
-static void a_mentioned_file_is_handed_to_the_step(void **state)
+static void the_file_an_argument_names_is_handed_to_the_step(void **state)
 {
     struct bench *self = *state;
     char key[FILES_KEY_MAX], more[1024];
@@ -318,7 +318,9 @@ static void a_mentioned_file_is_handed_to_the_step(void **state)
              ",\"files\":[{\"name\":\"b.csv\",\"key\":\"nowhere\"},{\"name\":\"b.csv\",\"key\":\"%s\"},"
              "{\"name\":\"c.csv\",\"key\":\"nowhere\"}]",
              key);
-    start(self, "[{\"step_id\":\"s\",\"operation\":\"copy\",\"arguments\":{\"deep\":[{\"bind_file\":\"b.csv\"}]}}]",
+    start(self,
+          "[{\"step_id\":\"s\",\"operation\":\"excel/bind-single-key\","
+          "\"arguments\":{\"bind_file\":\"./uploads/b.csv\",\"comparison_column\":\"c.csv\"}}]",
           more);
     finish(self);
     CHECK_WHATS(self, WORK_STEP_STARTED, WORK_STEP_DONE, WORK_RUN_DONE);
@@ -460,7 +462,7 @@ int main(void)
         cmocka_unit_test(without_intermediate_files_only_the_spool_is_written),
         cmocka_unit_test(a_step_that_makes_no_table_passes_its_input_on),
         cmocka_unit_test(a_run_goes_on_from_a_later_step),
-        cmocka_unit_test(a_mentioned_file_is_handed_to_the_step),
+        cmocka_unit_test(the_file_an_argument_names_is_handed_to_the_step),
         cmocka_unit_test(a_failing_step_ends_the_job_and_leaves_no_file),
         cmocka_unit_test(jobs_that_cannot_be_read_fail_in_words),
         cmocka_unit_test(progress_grows_and_is_spaced),
