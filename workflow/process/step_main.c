@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HIGH_FD    64   /* above every place of a step's descriptor */
@@ -183,6 +184,7 @@ void step_main(step_function *run, const struct sandbox *sandbox, const struct s
     prctl(PR_SET_NAME, "step");
     restore_signals();
     volunteer_for_oom();
+    tzset(); /* reads the time zone's file, which the C library would otherwise do at the first date it prints */
     struct sandbox_limits own = *limits;
     own.open_files = (uint32_t)(STEP_FD_REPORT + fd_count);
     static struct context context;

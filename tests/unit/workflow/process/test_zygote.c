@@ -48,6 +48,17 @@ static enum err behave(const struct step_plan *plan, struct step_outcome *out, s
     return ERR_OK;
 }
 
+/* The C library opens the time zone's file when a process first asks for a date, even for one in UTC. */
+static enum err tell_time(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
+{
+    (void)plan;
+    (void)why;
+    char now[CLOCK_TEXT_MAX];
+    clock_rfc3339(clock_wall_us(), now);
+    out->result = json_pack("{s:s}", "now", now);
+    return ERR_OK;
+}
+
 static enum err refuse(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
 {
     (void)out;
@@ -179,6 +190,7 @@ static const struct {
     step_function *run;
 } planted[] = {
     {"behave", behave},
+    {"tell_time", tell_time},
     {"refuse", refuse},
     {"open_file", open_file},
     {"connect_out", connect_out},
@@ -347,6 +359,15 @@ static void a_good_step_reads_writes_and_reports(void **state)
     report_reader_fini(&run.reader);
 }
 
+static void a_step_may_ask_for_the_date(void **state)
+{
+    struct run run;
+    run_step(*state, "tell_time", &run);
+    assert_string_equal(run.text, "");
+    assert_int_equal(run.kind, VERDICT_DONE);
+    report_reader_fini(&run.reader);
+}
+
 static void an_error_of_the_data_is_the_users(void **state)
 {
     check_fails(state, "refuse", VERDICT_USER, "Column 'größe' not found in data");
@@ -495,6 +516,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_step_reads_writes_and_reports),
+        cmocka_unit_test(a_step_may_ask_for_the_date),
         cmocka_unit_test(an_error_of_the_data_is_the_users),
         cmocka_unit_test(forbidden_calls_are_named),
         cmocka_unit_test(memory_is_limited),
