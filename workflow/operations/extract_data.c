@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define HELD_BYTES_MAX   (32u << 20) /* of all columns held; a quarter of the step's memory when that is less */
+#define HELD_BYTES_MAX   (64u << 20) /* of all columns held; a quarter of the step's memory when that is less */
 #define HELD_COLUMNS_MAX 15
 #define ROWS_TEXT_MAX    20 /* digits of a row count */
 
@@ -128,7 +128,7 @@ static enum err open_column(struct extract *self, uint32_t i, struct fault *why)
     return err == ERR_OK ? write_text(self, why) : no_memory(why);
 }
 
-static enum err add_statistics(struct extract *self, const struct column *column)
+static enum err add_statistics(struct extract *self, struct column *column)
 {
     int64_t unique = fingerprints_count(&column->unique);
     enum err err = buf_printf(&self->text,
@@ -140,7 +140,7 @@ static enum err add_statistics(struct extract *self, const struct column *column
     return err == ERR_OK ? buf_add_text(&self->text, ", \"data_type\": \"object\"") : err;
 }
 
-static enum err close_column(struct extract *self, const struct column *column, struct fault *why)
+static enum err close_column(struct extract *self, struct column *column, struct fault *why)
 {
     buf_clear(&self->text);
     enum err err = buf_printf(&self->text, "], \"value_count\": %" PRIu64, column->values);

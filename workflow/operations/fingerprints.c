@@ -79,19 +79,33 @@ static bool grow(struct fingerprints *self)
     return true;
 }
 
+static void put_waiting(struct fingerprints *self)
+{
+    if (self->waiting_count == 0 || self->unknown)
+        return;
+    if ((self->count + self->waiting_count) * 4 > self->slots * 3 && !grow(self)) {
+        self->unknown = true;
+        fingerprints_fini(self);
+    }
+    for (size_t i = 0; i < self->waiting_count && !self->unknown; i++)
+        self->count += put(self->slot, self->slots, self->waiting[i]);
+    self->waiting_count = 0;
+}
+
 void fingerprints_add(struct fingerprints *self, const struct cell *cell)
 {
     if (self->unknown)
         return;
-    if ((self->count + 1) * 4 > self->slots * 3 && !grow(self)) {
-        self->unknown = true;
-        fingerprints_fini(self);
-        return;
-    }
-    self->count += put(self->slot, self->slots, fingerprint(self, cell));
+    uint64_t hash = fingerprint(self, cell);
+    if (self->slot)
+        __builtin_prefetch(&self->slot[hash & (self->slots - 1)], 1);
+    self->waiting[self->waiting_count++] = hash;
+    if (self->waiting_count == FINGERPRINTS_WAITING_MAX)
+        put_waiting(self);
 }
 
-int64_t fingerprints_count(const struct fingerprints *self)
+int64_t fingerprints_count(struct fingerprints *self)
 {
+    put_waiting(self);
     return self->unknown ? -1 : (int64_t)self->count;
 }

@@ -9,11 +9,17 @@
 #include "operations/allowance.h"
 #include "table/cell.h"
 
+#define FINGERPRINTS_WAITING_MAX 32
+
 struct fingerprints {
     struct allowance *allowance; /* borrowed */
     uint8_t key[16];
     uint64_t *slot; /* 0 = free */
     size_t slots, count;
+    /* The set is far larger than the processor's caches: a fingerprint's place is fetched when it comes and looked at
+     * when others have come, so that many fetches go on at once. */
+    uint64_t waiting[FINGERPRINTS_WAITING_MAX];
+    size_t waiting_count;
     bool unknown;
 };
 
@@ -21,6 +27,6 @@ void fingerprints_init(struct fingerprints *self, struct allowance *allowance);
 void fingerprints_fini(struct fingerprints *self);
 void fingerprints_add(struct fingerprints *self, const struct cell *cell);
 /* How many different ones were added; -1 = unknown. */
-int64_t fingerprints_count(const struct fingerprints *self);
+int64_t fingerprints_count(struct fingerprints *self);
 
 #endif

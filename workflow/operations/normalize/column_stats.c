@@ -53,7 +53,7 @@ const char *column_stats_type(const struct column_stats *self, const struct norm
     return "object";
 }
 
-json_t *column_stats_json(const struct column_stats *self, const char *type)
+json_t *column_stats_json(struct column_stats *self, const char *type)
 {
     int64_t unique = fingerprints_count(&self->unique);
     return json_pack("{s:I, s:I, s:o, s:s}", "total_values", (json_int_t)self->total, "null_count",

@@ -18,6 +18,6 @@ void column_stats_add(struct column_stats *self, const struct cell *cell);
 /* The report's data_type after a normalization that made these cells of a column of type `before`. */
 const char *column_stats_type(const struct column_stats *self, const struct normalizer *how, const char *before);
 /* {total_values, null_count, unique_count, data_type}; unique_count is null when there was no memory to count. */
-json_t *column_stats_json(const struct column_stats *self, const char *type);
+json_t *column_stats_json(struct column_stats *self, const char *type);
 
 #endif

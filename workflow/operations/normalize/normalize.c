@@ -28,8 +28,8 @@ struct request {
     struct fact_finder *finder;
     /* Statistics of the last pass: `before` are those after the one before it, when no row was left out between. */
     struct column_stats own_before, after;
-    const struct column_stats *before;
-    const struct request *previous; /* on the same column */
+    struct column_stats *before;
+    struct request *previous; /* on the same column */
     const char *type_after;
 };
 
@@ -150,7 +150,7 @@ static uint32_t later(uint32_t a, uint32_t b)
 static void schedule(struct normalize *self)
 {
     uint32_t rows_ready = 0; /* from this pass on it is known which rows stay */
-    const struct request *filter = NULL;
+    struct request *filter = NULL;
     for (size_t i = 0; i < self->count; i++) {
         struct request *request = &self->request[i];
         if (!request->live)
@@ -409,7 +409,7 @@ static enum err warn_of_unknown_counts(struct normalize *self, struct fault *why
 {
     enum err err = ERR_OK;
     for (size_t i = 0; i < self->count && err == ERR_OK; i++) {
-        const struct request *request = &self->request[i];
+        struct request *request = &self->request[i];
         if (!request->live ||
             (fingerprints_count(&request->before->unique) >= 0 && fingerprints_count(&request->after.unique) >= 0))
             continue;
