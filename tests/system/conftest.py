@@ -70,7 +70,7 @@ def shared_stack(request):
     stack = Stack(settings=getattr(request.module, "SHARED_SETTINGS", None))
     try:
         stack.start()
-    except AssertionError:
+    except Exception:
         print(stack.logs())
         for program in stack.programs.values():
             if program.running:
