@@ -49,6 +49,7 @@ static void every_match_is_replaced(void **state)
     check("$", "!", "a\n", "a!\n!");
     check("a|", ".", "ba", ".b..");
     check("(?<=a)b", "-", "abb", "a-b");
+    check("(?=b)(a)?b[^a]", "-", "abc", "a-");
     check("b", "", "", "");
 }
 

@@ -164,7 +164,11 @@ static enum err compile(struct python_pattern *self, const struct translation *f
     int number = 0;
     PCRE2_SIZE offset = 0;
     const char *text = from->out.data ? from->out.data : "";
-    self->code = pcre2_compile((PCRE2_SPTR)text, from->out.len, OPTIONS, &number, &offset, context);
+    /* PCRE2 10.42 looks for the first character behind the place where a lookahead has already seen it, and then misses
+     * what `(?=b)(a)?b` matches, unless it does not look for characters beforehand. */
+    bool ahead = from->out.len > 0 && memmem(text, from->out.len, "(?=", 3);
+    uint32_t options = OPTIONS | (ahead ? PCRE2_NO_START_OPTIMIZE : 0);
+    self->code = pcre2_compile((PCRE2_SPTR)text, from->out.len, options, &number, &offset, context);
     pcre2_compile_context_free(context);
     if (self->code)
         return ERR_OK;
