@@ -136,9 +136,7 @@ static void take_replies(struct broker *self)
     }
 }
 
-/* Every source gets its share, so that a flood on one does not starve the others; links come before what is asked on
- * them. */
-static void take_all(struct broker *self)
+static void take_round(struct broker *self)
 {
     uint32_t share = self->settings->broker.batch_inputs_max / SOURCES + 1;
     intake_feed(self, share);
@@ -148,6 +146,17 @@ static void take_all(struct broker *self)
     intake_publish(self, share);
     intake_tap(self, share);
     take_replies(self);
+}
+
+/* Everything that waits, up to what one turn may hold. Every source gets its share of a round, so that a flood on one
+ * does not starve the others; links come before what is asked on them. */
+static void take_all(struct broker *self)
+{
+    uint32_t before;
+    do {
+        before = self->inputs;
+        take_round(self);
+    } while (turn_open(self) && self->inputs > before);
 }
 
 static void tick(struct broker *self)

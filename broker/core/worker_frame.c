@@ -308,11 +308,12 @@ static void event(struct core *core, const struct peer *peer, const struct work_
         lease_revoke(core, peer, &frame->token, "The lease is not valid any more");
         return;
     }
-    lease_renew(core, job, job->worker); /* whoever reports is alive */
-    if (frame->what == WORK_PROGRESS || frame->number > job->last_number)
+    lease_renew(core, job, job->worker);                               /* whoever reports is alive */
+    uint64_t next = job->last_number + (frame->what != WORK_PROGRESS); /* progress carries the number before it */
+    if (frame->number == next)
         handle_event(core, job, peer, frame);
-    else
-        acknowledge(core, peer, frame);
+    else if (frame->number < next && frame->what != WORK_PROGRESS)
+        acknowledge(core, peer, frame); /* on disk already; beyond a hole: not taken, it comes again */
 }
 
 void handle_work(struct core *core, const struct input *input)

@@ -6,12 +6,14 @@
  *
  * Records, in the order they leave the chat:
  *   ATTACHED   answer to an ATTACH: how (snapshot, resumed, gap, reset), epoch, seq the client holds after it, head,
- * and unless resumed the snapshot (JSON object: status, job, steps) REPLAY     one event for this attach id alone,
- * between its ATTACHED and its LIVE LIVE       this attach id now follows the chat: from here on EVENT and PROGRESS of
- * the chat are its own too EVENT      a durable event for every live attach of the chat on this link PROGRESS   the
- * newest progress of a step (key: job and step), for every live attach RESET      the chat's history was replaced or
- * removed: every attach of the chat on this link (body as in ATTACHED) Bodies are complete JSON texts of events as the
- * client gets them; they are passed on, never re-encoded. */
+ *              and unless resumed the snapshot (JSON object: status, job, steps)
+ *   REPLAY     one event for this attach id alone, between its ATTACHED and its LIVE
+ *   LIVE       this attach id now follows the chat: from here on EVENT and PROGRESS of the chat are its own too
+ *   EVENT      a durable event for every live attach of the chat on this link
+ *   PROGRESS   the newest progress of a step (key: job and step), for every live attach. Whoever resumes gets that of
+ *              the unfinished steps right after its LIVE; the others may see a value again
+ *   RESET      the chat's history was replaced or removed: every attach of the chat on this link (body as in ATTACHED)
+ * Bodies are complete JSON texts of events as the client gets them; they are passed on, never re-encoded. */
 #ifndef FEED_FRAME_H
 #define FEED_FRAME_H
 

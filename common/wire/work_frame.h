@@ -4,14 +4,17 @@
  *   HELLO   at start and whenever the broker's term changed: worker id, slots, and the leases it still holds
  *   BEAT    every wire.beat_ms: free slots (its credit) and the tokens it works on
  *   EVENT   (token, number): number counts from 1 per token; `what` and two bodies: `event` (members of the client's
- * event, a JSON object) and `detail` (for the record, a JSON object). Kept and sent again until acknowledged, except
- * PROGRESS. The same (token, number) twice changes nothing twice. Numbers are taken in order: a hole means that a frame
- * was lost, what follows it is dropped without ACK and comes again. PROGRESS uses no number up: it carries that of the
- * newest durable event before it. BYE     it drains: no more jobs, please. From now on a lease that its BEAT does not
- * name is handed back, which costs the job no attempt. A second BYE: it is gone, and so is all it held Broker to
- * worker: WELCOME answers HELLO and, with a new term, an unknown worker's BEAT: term, lease and beat time JOB     a
- * lease: token and the job (JSON, see below) ACK     the event (token, number) is on disk REVOKE  the token is no
- * longer valid: stop the step within a second, report nothing
+ *           event, a JSON object) and `detail` (for the record, a JSON object). Kept and sent again until acknowledged,
+ *           except PROGRESS. The same (token, number) twice changes nothing twice. Numbers are taken in order: a hole
+ *           means that a frame was lost, what follows it is dropped without ACK and comes again. PROGRESS uses no
+ *           number up: it carries that of the newest durable event before it.
+ *   BYE     it drains: no more jobs, please. From now on a lease that its BEAT does not name is handed back, which
+ *           costs the job no attempt. A second BYE: it is gone, and so is all it held
+ * Broker to worker:
+ *   WELCOME answers HELLO and, with a new term, an unknown worker's BEAT: term, lease and beat time
+ *   JOB     a lease: token and the job (JSON, see below)
+ *   ACK     the event (token, number) is on disk
+ *   REVOKE  the token is no longer valid: stop the step within a second, report nothing
  *
  * JOB body: {"job_id","chat_id","attempt","place":"2026/11/<chat>","first_step":i,
  *   "input":{"name","key"},                      the visible file or spool that first_step reads

@@ -426,7 +426,8 @@ static UNUSED void scene_event(struct scene *self, const char *worker, struct to
 /* The next event of the newest lease. */
 static UNUSED void scene_report(struct scene *self, enum work_what what, const char *event, const char *detail)
 {
-    scene_event(self, "w1", self->token, self->next_number++, what, event, detail);
+    uint64_t number = what == WORK_PROGRESS ? self->next_number - 1 : self->next_number++;
+    scene_event(self, "w1", self->token, number, what, event, detail);
 }
 
 /* ---- outside ---- */

@@ -371,9 +371,10 @@ static void worker_says(struct storm *self, enum work_kind kind)
 
 static void report(struct storm *self, int i, enum work_what what, const char *event, const char *detail)
 {
+    bool progress = what == WORK_PROGRESS;
     struct work_frame frame = {.kind = WORK_EVENT,
                                .token = self->leases[i].token,
-                               .number = self->leases[i].number++,
+                               .number = progress ? self->leases[i].number - 1 : self->leases[i].number++,
                                .what = what,
                                .event = {event, strlen(event)},
                                .body = {detail, strlen(detail)}};

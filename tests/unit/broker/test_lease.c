@@ -99,6 +99,20 @@ static void the_same_event_twice_changes_nothing_twice(void **state)
     assert_string_equal(buf_text(&scene->said), "w1< ack 2\n");
 }
 
+static void beyond_a_hole_nothing_is_taken_until_it_is_filled(void **state)
+{
+    struct scene *scene = *state;
+    start_job(scene, "w1");
+    scene_clear(scene);
+    scene_event(scene, "w1", scene->token, 2, WORK_STEP_DONE, "{}", DONE_1);
+    scene_event(scene, "w1", scene->token, 1, WORK_PROGRESS, "{\"progress\":10}", "{\"index\":0}");
+    assert_string_equal(buf_text(&scene->said), "");
+    assert_string_equal(buf_text(&scene->written), "");
+    scene_event(scene, "w1", scene->token, 1, WORK_STEP_STARTED, "{}", "{\"index\":0}");
+    scene_event(scene, "w1", scene->token, 2, WORK_STEP_DONE, "{}", DONE_1);
+    EXPECT_SAID(scene, "w1< ack 1", "step_result", "w1< ack 2");
+}
+
 static void an_event_that_does_not_fit_costs_the_lease(void **state)
 {
     struct scene *scene = *state;
@@ -303,6 +317,7 @@ int main(void)
         SCENARIO(a_run_whose_workers_are_always_lost_fails_with_the_cause),
         SCENARIO(a_killed_step_counts_as_an_attempt),
         SCENARIO(the_same_event_twice_changes_nothing_twice),
+        SCENARIO(beyond_a_hole_nothing_is_taken_until_it_is_filled),
         SCENARIO(an_event_that_does_not_fit_costs_the_lease),
         SCENARIO(a_draining_worker_gets_nothing_new_and_hands_back_for_free),
         SCENARIO(chats_take_turns_and_one_job_of_a_chat_runs_at_a_time),
