@@ -1,6 +1,8 @@
 /* A record that refuses: what callers hear, and that the memory is built anew. The store is the test's own. */
 #include "stage.h"
 
+#include <stdatomic.h>
+
 struct store {
     int unused;
 };
@@ -9,8 +11,8 @@ struct store_reader {
     int unused;
 };
 
-static enum err next_commit; /* what the next commit answers */
-static int commits, loads;
+static _Atomic int next_commit; /* what the broker's next commit answers; an enum err */
+static _Atomic int commits;
 
 enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why)
 {
@@ -31,8 +33,7 @@ enum err store_commit(struct store *self, const struct changes *batch, struct fa
 {
     (void)self;
     assert_true(changes_count(batch) > 0);
-    enum err err = next_commit;
-    next_commit = ERR_OK;
+    enum err err = (enum err)atomic_exchange(&next_commit, ERR_OK);
     commits++;
     return err == ERR_OK ? ERR_OK : fault_set(why, err, "refused by the test");
 }
@@ -44,7 +45,6 @@ enum err store_load_chat(struct store *self, const char *chat_id, uint32_t event
     (void)chat_id;
     (void)events;
     (void)to;
-    loads++;
     return fault_set(why, ERR_NOT_FOUND, "Conversation not found");
 }
 
