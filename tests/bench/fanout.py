@@ -71,6 +71,16 @@ class Stack:
                 return
         sys.exit("fanout: the stack did not start")
 
+    def epoch(self, chat):
+        import asyncio
+        import websockets
+
+        async def ask():
+            async with websockets.connect("ws://127.0.0.1:%d/chat/%s" % (self.ws, chat)) as socket:
+                return json.loads(await socket.recv())["epoch"]
+
+        return asyncio.run(ask())
+
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
@@ -162,4 +172,5 @@ def main():
         print("| %s | %s | %s |" % (title, format(int(rate), ","), timed))
 
 
-main()
+if __name__ == "__main__":
+    main()
