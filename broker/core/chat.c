@@ -112,9 +112,9 @@ void chat_destroy(struct core *core, struct chat *self)
     free(self);
 }
 
-bool chat_idle(const struct chat *self, int64_t now_ms)
+bool chat_idle(const struct chat *self, int64_t now_ms, int64_t idle_ms)
 {
-    return !self->jobs && !self->follows && now_ms - self->used_ms >= CHAT_IDLE_MS;
+    return !self->jobs && !self->follows && (!self->exists || now_ms - self->used_ms >= idle_ms);
 }
 
 void chat_found(struct core *core, struct chat *self, bool room)

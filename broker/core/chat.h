@@ -8,7 +8,8 @@
 #define CHAT_FILES_MAX    10000             /* files of one chat; beyond: 422 */
 #define CHAT_PROGRESS_MAX 64                /* unfinished steps of one chat whose progress is kept; the oldest goes */
 #define CHAT_TAIL_BYTES   ((size_t)1 << 20) /* newest events in memory; older ones are read from the record */
-#define CHAT_IDLE_MS      60000             /* a chat nobody needs stays in memory for this long */
+#define CHAT_IDLE_MS      60000             /* a chat nobody needs stays in memory for this long, */
+#define CHATS_IDLE_MAX    10000             /* unless more than this are in memory */
 
 /* One of the newest events, as clients get it. */
 struct tail_event {
@@ -64,8 +65,8 @@ struct chat {
 struct chat *chat_find(const struct core *core, const char *id);
 struct chat *chat_new(struct core *core, const char *id); /* absent, in the core's map; NULL after core_fail() */
 void chat_destroy(struct core *core, struct chat *self);
-/* Nobody needs it: no job, no attach, not used for a while. */
-bool chat_idle(const struct chat *self, int64_t now_ms);
+/* Nobody needs it: no job, no attach, nothing on record or not used for idle_ms. */
+bool chat_idle(const struct chat *self, int64_t now_ms, int64_t idle_ms);
 /* Forgets everything but the id and who is attached; another generation. */
 void chat_clear(struct core *core, struct chat *self);
 

@@ -160,15 +160,20 @@ void core_destroy(struct core **self_p)
 
 void core_trim(struct core *self, struct core_time now)
 {
-    if (now.mono_ms - self->trimmed_ms < TRIM_EVERY_MS)
+    size_t chats = strmap_count(self->chats);
+    bool many =
+        chats > self->trimmed_chats + CHATS_IDLE_MAX; /* a flood of names does not wait for its second to pass */
+    if (!many && now.mono_ms - self->trimmed_ms < TRIM_EVERY_MS)
         return;
     self->trimmed_ms = now.mono_ms;
+    int64_t idle_ms = chats > CHATS_IDLE_MAX ? 0 : CHAT_IDLE_MS;
     size_t cursor = 0, len;
     const void *key;
     void *value;
     while (strmap_next(self->chats, &cursor, &key, &len, &value))
-        if (chat_idle(value, now.mono_ms))
+        if (chat_idle(value, now.mono_ms, idle_ms))
             chat_destroy(self, value);
+    self->trimmed_chats = strmap_count(self->chats);
 }
 
 struct core_counts core_count(const struct core *self)

@@ -37,6 +37,7 @@ struct core {
     int64_t submitted_us; /* of the newest job: every job gets a later one, so that the record keeps their order */
     uint64_t frames_refused, publish_lost;
     int64_t trimmed_ms;
+    size_t trimmed_chats; /* left by the newest core_trim() */
 };
 
 /* Remembers the first failure. */

@@ -104,6 +104,20 @@ static void the_tap_costs_nothing_until_somebody_reads_it(void **state)
     EXPECT_SAID(scene, "tap chat/c1/note {\"type\":\"note\"");
 }
 
+static void a_flood_of_names_does_not_stay_in_memory(void **state)
+{
+    struct scene *scene = *state;
+    for (int i = 0; i < 25000; i++) {
+        char chat[32];
+        snprintf(chat, sizeof chat, "nobody-%d", i);
+        scene_publish(scene, chat, "{\"type\":\"progress\",\"progress\":1}");
+        scene_clear(scene);
+    }
+    assert_true(core_count(scene->core).chats <= 10001);
+    scene_wait(scene, 1100);
+    assert_int_equal(core_count(scene->core).chats, 0);
+}
+
 static void gaps_of_a_counting_publisher_are_counted(void **state)
 {
     struct scene *scene = *state;
@@ -135,6 +149,7 @@ int main(void)
         SCENARIO(what_outsiders_may_not_say_is_refused),
         SCENARIO(rooms_are_bounded),
         SCENARIO(the_tap_costs_nothing_until_somebody_reads_it),
+        SCENARIO(a_flood_of_names_does_not_stay_in_memory),
         SCENARIO(gaps_of_a_counting_publisher_are_counted),
         SCENARIO(outside_events_never_touch_a_job),
     };
