@@ -11,7 +11,7 @@
 #define ASK_OVERTIME_MS 5000 /* the broker's deadline lies this far behind our own, so that ours decides */
 
 struct ask_answer {
-    int status; /* of the broker; 202 when a wait ended and the job is accepted, 504 when that is not known */
+    int status;          /* of the broker; 202 when a wait ended and the job is accepted, 504 when that is not known */
     const char *message; /* for people */
     const char *body;    /* JSON */
     size_t len;          /* 0 = null */
