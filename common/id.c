@@ -1,5 +1,7 @@
 #include "id.h"
 
+#include "clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,14 @@ void id_random(void *out, size_t len)
         at += got;
         len -= (size_t)got;
     }
+}
+
+void id_sortable(unsigned char out[16])
+{
+    uint64_t ms = (uint64_t)clock_wall_us() / 1000;
+    id_random(out, 16);
+    for (int i = 5; i >= 0; i--, ms >>= 8)
+        out[i] = (unsigned char)ms;
 }
 
 uint64_t id_u64(void)

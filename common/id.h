@@ -10,7 +10,10 @@
 #define ID_HEX_LEN  32
 #define ID_CHAT_MAX 128 /* a chat id is 1 to 128 of A-Z a-z 0-9 . _ ~ : - */
 
-void id_random(void *out, size_t len);    /* aborts if the kernel has no randomness: nothing can go on then */
+void id_random(void *out, size_t len); /* aborts if the kernel has no randomness: nothing can go on then */
+/* 16 bytes that grow with the wall clock's milliseconds (RFC 9562 version 7 without its marks): neighbours in an index.
+ */
+void id_sortable(unsigned char out[16]);
 uint64_t id_u64(void);                    /* never 0 */
 void id_uuid4(char out[ID_UUID_LEN + 1]); /* RFC 9562 version 4, lower case */
 void id_hex(char *out, size_t digits);    /* writes `digits` hex digits and a NUL; digits <= ID_HEX_LEN */

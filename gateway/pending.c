@@ -61,7 +61,7 @@ enum err call_new(struct uplink_call **out, const struct uplink_request *request
     if (request->len)
         memcpy(self->body, request->body, request->len);
     self->len = request->len;
-    id_random(self->id, sizeof self->id);
+    id_sortable(self->id);
     self->call = request->call;
     self->deadline_ms = now_ms + request->deadline_ms;
     self->send_deadline_ms = now_ms + (request->deadline_ms < UPLINK_SEND_MS ? request->deadline_ms : UPLINK_SEND_MS);

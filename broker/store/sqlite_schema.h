@@ -1,5 +1,7 @@
 /* sqlite_schema - the tables of the record. The first four are the Python original's by name and meaning (contract
- * section 5), widened; the rest are ours. Times are microseconds since the Unix epoch, UTC; "" and 0 mean "none".
+ * section 5), widened; the rest are ours. Rows that are written together lie together: keys begin with the chat or grow
+ * with time, and there is no index a query could do without, because every page a transaction touches is written to
+ * disk. Times are microseconds since the Unix epoch, UTC; "" and 0 mean "none".
  *
  *   meta            key, value: schema version, the broker's term
  *   conversations   one row a chat (room = 1: a chat without a conversation), its epoch and newest seq

@@ -13,8 +13,9 @@
 
 static const char *const sql[STORE_STATEMENTS] = {
     [WRITE_CHAT] = "INSERT INTO conversations VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(chat_id) DO UPDATE SET"
-                   " room=?2, participant_name=?3, status=?4, partition_key=?5, metadata=?6, epoch=?7, head=?8,"
-                   " created_us=?9, updated_us=?10",
+                   " participant_name=?3, status=?4, partition_key=?5, metadata=?6, epoch=?7, head=?8, updated_us=?10",
+    [WRITE_CHAT_LISTED] = "UPDATE conversations SET room = ?2, created_us = ?3 WHERE chat_id = ?1"
+                          " AND (room <> ?2 OR created_us <> ?3)",
     [WRITE_CHAT_GARBAGE_FILES] = "INSERT OR IGNORE INTO garbage SELECT key, ?2 FROM files WHERE chat_id = ?1",
     [WRITE_CHAT_GARBAGE_SPOOLS] = "INSERT OR IGNORE INTO garbage SELECT spool_key, ?2 FROM workflow_steps"
                                   " WHERE chat_id = ?1 AND spool_key <> ''",
@@ -25,10 +26,11 @@ static const char *const sql[STORE_STATEMENTS] = {
                    " VALUES(?,?,?,?,?,?,?,?)",
     [WRITE_JOB] =
         "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
-        " ON CONFLICT(job_id) DO UPDATE SET status=?3, final=?4, attempts=?5, token_term=?6, token_counter=?7,"
+        " ON CONFLICT(chat_id, job_id) DO UPDATE SET status=?3, final=?4, attempts=?5, token_term=?6, token_counter=?7,"
         " last_number=?8, error=?12, started_us=?15, completed_us=?16",
     [WRITE_STEP] = "INSERT INTO workflow_steps VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"
-                   " ON CONFLICT(step_id) DO UPDATE SET input_file=?7, output_file=?8, spool_key=?9, result=?10,"
+                   " ON CONFLICT(chat_id, job_id, step_index) DO UPDATE SET input_file=?7, output_file=?8, "
+                   "spool_key=?9, result=?10,"
                    " status=?11, progress=?12, error_message=?13, started_us=?14, completed_us=?15",
     [WRITE_EVENT] = "INSERT INTO events VALUES(?1,?2,?3,?4,NULLIF(?5,''),?6,?7)",
     [WRITE_HEAD] = "UPDATE conversations SET head = ?2 WHERE chat_id = ?1",
@@ -39,9 +41,9 @@ static const char *const sql[STORE_STATEMENTS] = {
                   " updated_us FROM conversations WHERE chat_id = ?",
     [LOAD_JOBS] =
         "SELECT job_id, chat_id, status, attempts, token_term, token_counter, last_number, input_name, input_key,"
-        " trace, error, total_steps, submitted_us, started_us, completed_us FROM jobs WHERE chat_id = ?1 AND"
-        " (final = 0 OR job_id = (SELECT job_id FROM jobs WHERE chat_id = ?1 ORDER BY submitted_us DESC LIMIT 1))"
-        " ORDER BY submitted_us, job_id",
+        " trace, error, total_steps, submitted_us, started_us, completed_us FROM jobs WHERE chat_id = ?1 AND job_id IN"
+        " (SELECT job_id FROM jobs WHERE chat_id = ?1 AND final = 0 UNION"
+        " SELECT MAX(job_id) FROM jobs WHERE chat_id = ?1) ORDER BY submitted_us, job_id",
     [LOAD_STEPS] =
         "SELECT step_id, chat_id, job_id, step_index, operation, arguments, input_file, output_file, spool_key,"
         " result, status, progress, error_message, started_us, completed_us FROM workflow_steps"
@@ -121,6 +123,7 @@ static enum err run(struct store *self, enum store_statement which, int *rows, s
     return db_execute(&self->db, self->statement[which], rows, why);
 }
 
+/* What the list of conversations is ordered by hardly ever changes, and its index is left alone when it does not. */
 static enum err put_chat(struct store *self, const struct chat_row *row, struct fault *why)
 {
     sqlite3_stmt *s = self->statement[WRITE_CHAT];
@@ -134,7 +137,14 @@ static enum err put_chat(struct store *self, const struct chat_row *row, struct 
     db_bind_int(s, 8, (int64_t)row->head);
     db_bind_int(s, 9, row->created_us);
     db_bind_int(s, 10, row->updated_us);
-    return run(self, WRITE_CHAT, NULL, why);
+    enum err err = run(self, WRITE_CHAT, NULL, why);
+    if (err != ERR_OK)
+        return err;
+    s = self->statement[WRITE_CHAT_LISTED];
+    db_bind_text(s, 1, row->chat_id);
+    db_bind_int(s, 2, row->room);
+    db_bind_int(s, 3, row->created_us);
+    return run(self, WRITE_CHAT_LISTED, NULL, why);
 }
 
 /* The rows go by cascade; the files they name become to-delete entries in the same transaction. */

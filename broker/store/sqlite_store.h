@@ -8,6 +8,7 @@
 /* The statements of the writer, prepared once; the order is that of the table in sqlite_store.c. */
 enum store_statement {
     WRITE_CHAT,
+    WRITE_CHAT_LISTED,
     WRITE_CHAT_GARBAGE_FILES,
     WRITE_CHAT_GARBAGE_SPOOLS,
     WRITE_CHAT_DELETE,

@@ -108,7 +108,7 @@ static struct bytes ask(struct wire_server *self, enum call call, const char *ch
 {
     struct request_frame frame = {
         .kind = REQUEST_CALL, .link = self->link, .call = call, .body = {.at = body, .len = strlen(body)}};
-    id_random(frame.id, sizeof frame.id);
+    id_sortable(frame.id);
     snprintf(frame.chat, sizeof frame.chat, "%s", chat);
     keep_link(self);
     send_request(self, &frame);
