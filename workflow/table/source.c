@@ -9,10 +9,7 @@
 #define READABLE_MAX 256
 
 const struct source_kind *const source_kinds[] = {
-    &csv_source,
-    &xlsx_source,
-    &json_source,
-    NULL,
+    &csv_source, &xlsx_source, &xls_source, &json_source, NULL,
 };
 
 /* What the first bytes say is believed before the file's name. */
@@ -27,8 +24,7 @@ static const struct magic magics[] = {
     {"PK\3\4", 4, &xlsx_source, NULL},
     {"SWSPOOL1", 8, &spool_source, NULL},
     {"PK\5\6", 4, NULL, "The file is an empty ZIP package, not a workbook"},
-    {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", 8, NULL,
-     "The file is an old Excel workbook (.xls) or is protected by a password; save it as .xlsx without a password"},
+    {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", 8, &xls_source, NULL},
 };
 
 static const struct source_kind *kind_by_name(const char *name)

@@ -74,6 +74,7 @@ extern const struct source_kind *const source_kinds[];
 
 extern const struct source_kind csv_source;   /* csv_read.c */
 extern const struct source_kind xlsx_source;  /* xlsx_sheet.c */
+extern const struct source_kind xls_source;   /* xls_read.c */
 extern const struct source_kind spool_source; /* spool.c */
 extern const struct source_kind json_source;  /* json_read.c */
 

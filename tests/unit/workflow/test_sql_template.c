@@ -117,6 +117,8 @@ static void places_without_safety_are_refused(void **state)
     refuses("postgresql", "E{x}", "directly behind a word");
     refuses("postgresql", "U&{x}", "directly behind a word");
     refuses("mysql", "_utf8{x}", "directly behind a word");
+    refuses("postgresql", "{x:int}$$ a $$", "directly before a word");
+    refuses("postgresql", "{x:int}E'a'", "directly before a word");
     refuses("postgresql", "E'a'\n{x}", "directly behind an E'...' text");
     refuses("mysql", "'\\{x}'", "behind a backslash");
     refuses("postgresql", "E'\\{x}'", "behind a backslash");

@@ -144,6 +144,7 @@ static bool word_character(char c)
 static enum err check_place(const struct reader *self, const struct part *part, bool expression, struct fault *why)
 {
     char before = self->at > 0 ? self->text[self->at - 1] : ' ';
+    size_t end = self->at + part->len;
     char reason[64] = "in ";
     if (self->state > IN_BACKTICK || (self->state != IN_CODE && expression)) {
         strcat(reason, state_names[self->state]);
@@ -152,8 +153,11 @@ static enum err check_place(const struct reader *self, const struct part *part, 
     if (self->state != IN_CODE)
         return ERR_OK;
     /* E{x}, N{x}, U&{x}, :{x} would make another kind of literal or name of the value's. */
-    if (word_character(before) || before == '&' || before == ':' || before == '@')
+    if (word_character(before) || strchr("&:@\\", before))
         return refuse(part, "directly behind a word or sign", why);
+    /* {x}E'...' and {x}$$ would read as another word with a NULL before them than with a text. */
+    if (end < self->len && word_character(self->text[end]))
+        return refuse(part, "directly before a word", why);
     return self->after_escape_string ? refuse(part, "directly behind an E'...' text", why) : ERR_OK;
 }
 
