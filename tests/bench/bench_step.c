@@ -1,6 +1,6 @@
-/* bench_step OPERATION ARGUMENTS_JSON INPUT OUTPUT [spool]: runs one step in this process, as the worker's step process
- * does but without its sandbox, and prints `SECONDS ROWS_READ ROWS_WRITTEN PEAK_KIB`. With `spool`, the rows for a
- * next step are written too (to OUTPUT.spool). */
+/* bench_step OPERATION ARGUMENTS_JSON INPUT OUTPUT [spool|side=FILE]: runs one step in this process, as the worker's
+ * step process does but without its sandbox, and prints `SECONDS ROWS_READ ROWS_WRITTEN PEAK_KIB`. With `spool`, the
+ * rows for a next step are written too (to OUTPUT.spool); `side` is a second file, for the operations that bind one. */
 #include "clock.h"
 #include "operations/step.h"
 
@@ -53,7 +53,7 @@ static long peak_kib(void)
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf(stderr, "usage: bench_step OPERATION ARGUMENTS_JSON INPUT OUTPUT [spool]\n");
+        fprintf(stderr, "usage: bench_step OPERATION ARGUMENTS_JSON INPUT OUTPUT [spool|side=FILE]\n");
         return 2;
     }
     char spool[4096];
@@ -63,13 +63,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_step: the arguments are not JSON\n");
         return 2;
     }
+    const char *side_path = argc > 5 && strncmp(argv[5], "side=", 5) == 0 ? argv[5] + 5 : NULL;
+    struct step_side side = {.name = side_path ? basename(side_path) : NULL,
+                             .fd = side_path ? open_or_die(side_path, O_RDONLY | O_CLOEXEC) : -1};
     struct step_plan plan = {
         .operation = argv[1],
         .arguments = arguments,
         .input_fd = open_or_die(argv[3], O_RDONLY | O_CLOEXEC),
         .input_name = argv[3],
         .output_fd = open_or_die(argv[4], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC),
-        .spool_fd = argc > 5 ? open_or_die(spool, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC) : -1,
+        .spool_fd = argc > 5 && !side_path ? open_or_die(spool, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC) : -1,
         .stem = "bench",
         .output_bytes_max = UINT64_MAX,
         .started_us = clock_wall_us(),
@@ -78,6 +81,8 @@ int main(int argc, char **argv)
         .excel_info_sheet = true,
         .output_name = output_name,
         .progress = no_progress,
+        .sides = &side,
+        .side_count = side_path != NULL,
     };
     struct step_outcome outcome = {.result = NULL};
     struct fault why = {.code = ERR_OK};

@@ -34,6 +34,14 @@ def make_csv(path, count):
         writer.writerows(rows(count))
 
 
+def make_side(path, count=150000):
+    keys = list(range(count))
+    random.Random(3).shuffle(keys)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("customer,full_name,town\n")
+        out.writelines("c%05d,Name Number %d,Town%d\n" % (key, key, key % 977) for key in keys)
+
+
 def make_xlsx(step, csv_path, path):
     subprocess.run([step, "csv/convert-to-excel", "{}", csv_path, path], check=True, stdout=subprocess.DEVNULL)
 
@@ -91,16 +99,24 @@ def main():
         make_csv(path("big.csv"), options.rows)
         make_csv(path("sheet.csv"), options.sheet_rows)
         make_csv(path("small.csv"), 10)
+        make_side(path("side.csv"))
         make_xlsx(step, path("sheet.csv"), path("sheet.xlsx"))
         search = json.dumps({"conditions": [{"column": "word", "operator": "equals", "value": "echo"}]})
         number = json.dumps({"conditions": [{"column": "price", "operator": "greater_than", "value": 5000}]})
         to_csv = json.dumps({"conditions": [{"column": "word", "operator": "equals", "value": "echo"}], "output_format": "csv"})
         keep = json.dumps({"columns": ["customer", "word"], "remove_duplicates": True})
         mapping = json.dumps({"column_mapping": {"id": "i", "word": "w"}, "pretty_print": False})
+        join = json.dumps({"bind_file": "side.csv", "comparison_column": "customer", "bind_columns": ["full_name", "town"],
+                           "output_format": "csv"})
+        template = json.dumps({"template": {"id": "{i:int}", "what": {"word": "{w}", "price": "{p:float}"}},
+                               "column_mapping": {"i": "id", "w": "word", "p": "price"}, "pretty_print": False})
         cases = [
             ("CSV filter, text", "csv/search", search, "big.csv", "filter"),
             ("CSV filter, number", "csv/search", number, "big.csv", None),
             ("CSV to JSON, 2 columns", "json/generate", mapping, "big.csv", "json"),
+            ("CSV join with 150,000 keys", "excel/bind-single-key", join, "big.csv", None),
+            ("CSV to SQL INSERTs, 10 columns", "sql/generate", "{}", "big.csv", None),
+            ("CSV to JSON by a template", "json/generate-with-template", template, "big.csv", None),
             ("CSV to XLSX, level 6", "csv/convert-to-excel", "{}", "sheet.csv", "toxlsx"),
             ("CSV to XLSX, level 1", "csv/convert-to-excel", "{}", "sheet.csv", None),
             ("XLSX read + filter", "excel/search", to_csv, "sheet.xlsx", "xlsxread"),
@@ -112,7 +128,8 @@ def main():
         print("|---|---|---|---|---|---|---|---|---|")
         for title, operation, arguments, name, peer in cases:
             env = dict(os.environ, LEVEL="1" if "level 1" in title else "6")
-            seconds, (read, _, kib) = measure([step, operation, arguments, path(name), path("out")], options.runs, env)
+            side = ["side=" + path("side.csv")] if "bind_file" in arguments else []
+            seconds, (read, _, kib) = measure([step, operation, arguments, path(name), path("out")] + side, options.runs, env)
             limit, _ = measure([floor, "inflate" if name.endswith("xlsx") else "lines", path(name)], options.runs)
             peer_text = "| - | - "
             if python and peer:

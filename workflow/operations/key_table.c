@@ -5,13 +5,15 @@
 
 #include <stdlib.h>
 
-#define FIRST_SLOTS 1024         /* a power of two */
+#define FIRST_SLOTS 1024         /* a power of two, as all that follow: at most 2^32 */
 #define BLOCK_BYTES (256u << 10) /* entries are kept in blocks; a longer one gets a block of its own */
 
+/* 16 bytes, so that a large table stays in the cache as long as possible: half a hash is enough to place and tell apart
+ * what fits into memory. */
 struct entry {
-    uint64_t hash;
+    uint32_t hash;
+    uint32_t len;      /* of the key */
     const char *bytes; /* the key, then its value; NULL = free slot */
-    size_t len;        /* of the key */
 };
 
 struct block {
@@ -82,7 +84,7 @@ uint64_t key_table_bytes(const struct key_table *self)
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
-static struct entry *find_slot(const struct key_table *self, uint64_t hash, const char *key, size_t len)
+static struct entry *find_slot(const struct key_table *self, uint32_t hash, const char *key, size_t len)
 {
     size_t mask = self->slots - 1;
     for (size_t i = hash & mask;; i = (i + 1) & mask) {
@@ -95,7 +97,7 @@ static struct entry *find_slot(const struct key_table *self, uint64_t hash, cons
 
 const char *key_table_find(const struct key_table *self, const char *key, size_t len)
 {
-    const struct entry *entry = find_slot(self, siphash(self->hash_key, key, len), key, len);
+    const struct entry *entry = find_slot(self, (uint32_t)siphash(self->hash_key, key, len), key, len);
     return entry->bytes ? entry->bytes + entry->len : NULL;
 }
 
@@ -138,9 +140,9 @@ enum err key_table_add(struct key_table *self, const char *key, size_t len, cons
                        bool *added)
 {
     *added = false;
-    if ((self->count + 1) * 4 > self->slots * 3 && !grow(self))
+    if (len > UINT32_MAX || ((self->count + 1) * 4 > self->slots * 3 && !grow(self)))
         return ERR_MEMORY;
-    uint64_t hash = siphash(self->hash_key, key, len);
+    uint32_t hash = (uint32_t)siphash(self->hash_key, key, len);
     struct entry *entry = find_slot(self, hash, key, len);
     if (entry->bytes)
         return ERR_OK;
@@ -151,7 +153,7 @@ enum err key_table_add(struct key_table *self, const char *key, size_t len, cons
         memcpy(kept, key, len);
     if (value_len > 0)
         memcpy(kept + len, value, value_len);
-    *entry = (struct entry){.hash = hash, .bytes = kept, .len = len};
+    *entry = (struct entry){.hash = hash, .len = (uint32_t)len, .bytes = kept};
     self->count++;
     *added = true;
     return ERR_OK;
