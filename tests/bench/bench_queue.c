@@ -159,8 +159,8 @@ static void run(work *job, int processes, const char *server, long each)
     report((double)(bench_now_us() - start) / 1e6, each * (job == idle_pair ? 1 : processes));
 }
 
-/* Fills the queue for `take` without counting it, with more than is taken: a server may hand a worker its next job before
- * the worker leaves, and the last ones must still find some. */
+/* Fills the queue for `take` without counting it, with more than is taken: a server may hand a worker its next job
+ * before the worker leaves, and the last ones must still find some. */
 static void fill(const char *server, long count)
 {
     struct bench_server *s = bench_server_open(server, BENCH_PRODUCER, 0);
