@@ -17,10 +17,12 @@ TERMINAL = ("workflow_completed", "workflow_failed", "workflow_cancelled")
 
 
 class Reader:
-    def __init__(self, stack, chat):
+    """`stack` is anything with a `ws_url`; with `since` and `epoch` it resumes from the start."""
+
+    def __init__(self, stack, chat, since=None, epoch=None):
         self.base, self.chat = "%s/chat/%s" % (stack.ws_url, chat), chat
         self.records, self.states, self.greetings, self.problems = [], [], [], []
-        self.seq, self.epoch = None, None
+        self.seq, self.epoch = since, epoch
         self.progress, self.ended = {}, set()
         self.connections = 0
         self.stopping = threading.Event()

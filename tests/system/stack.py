@@ -158,6 +158,13 @@ class Stack:
         self.programs[name] = Program(name, [os.path.join(BUILD, program)], self.folder, environment)
         return self.programs[name]
 
+    def add_gateway(self, name):
+        """One more gateway on ports of its own; `port` and `ws_url` of the program say where."""
+        port, ws_port = free_ports(2)
+        program = self.add(name, "sheetwire-gateway", {"app.port": port, "chat_workflows.websocket.port": ws_port})
+        program.port, program.ws_url = port, "ws://127.0.0.1:%d" % ws_port
+        return program
+
     def start(self, wait=True):
         for program in self.programs.values():
             if not program.running:
@@ -197,7 +204,7 @@ class Stack:
     def stop(self):
         """Ends everything, gateway first; raises when something was wrong with a process."""
         problems = []
-        order = sorted(self.programs.values(), key=lambda p: {"gateway": 0, "broker": 2}.get(p.name, 1))
+        order = sorted(self.programs.values(), key=lambda p: {"gateway": 0, "broker": 2}.get(p.name.split("-")[0], 1))
         for program in order:
             if program.process is None:
                 continue
@@ -225,13 +232,14 @@ class Stack:
 
     # --- REST
 
-    def request(self, method, path, body=None, headers=None, timeout=60):
-        """One request on a connection of its own. path is below /api/v1 unless it is an URL of this stack."""
+    def request(self, method, path, body=None, headers=None, timeout=60, port=None):
+        """One request on a connection of its own. path is below /api/v1 unless it is an URL of this stack; port: of
+        another gateway."""
         if path.startswith(self.url):
             path = path[len(self.url) :]
         elif not path.startswith("/api/"):
             path = "/api/v1" + path
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -251,9 +259,9 @@ class Stack:
         assert answer.status == 201, answer
         return answer.data["chat_id"]
 
-    def upload(self, chat, name, content, field="file"):
+    def upload(self, chat, name, content, field="file", **options):
         body, content_type = multipart(field, name, content)
-        return self.request("POST", "/chat/workflows/%s/upload" % chat, body, {"Content-Type": content_type})
+        return self.request("POST", "/chat/workflows/%s/upload" % chat, body, {"Content-Type": content_type}, **options)
 
     def execute(self, chat, steps, headers=None, **options):
         return self.post_json("/chat/workflows/%s/execute" % chat, {"steps": steps}, headers, **options)
