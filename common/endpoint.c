@@ -143,7 +143,8 @@ static int64_t message_bytes_max(const struct settings *settings, enum endpoint 
 {
     int64_t event = (int64_t)settings->wire.event_bytes_max + SLACK_BYTES;
     int64_t call = (int64_t)settings->http.json_bytes_max * 2 + event;
-    return table[which].internal ? call : event;
+    int64_t record = ((int64_t)settings->chat_workflows.dump.record_mb_max << 20) + SLACK_BYTES;
+    return !table[which].internal ? event : call > record ? call : record;
 }
 
 static bool set_int(void *socket, int option, int value)

@@ -61,6 +61,19 @@ struct settings {
             uint32_t run_timeout_seconds;
             bool save_intermediate_files;
         } execution;
+        struct {
+            bool enabled;
+            uint32_t interval_minutes; /* between snapshots of the record */
+            const char *snapshot_path; /* folder of snapshots, scheduled or asked for */
+            uint32_t retention_days;   /* older snapshots go; 0 = never */
+        } backup;
+        struct {
+            uint32_t upload_mb_max;   /* a dump as it is sent */
+            uint32_t unpacked_mb_max; /* everything in it */
+            uint32_t member_mb_max;   /* one file in it */
+            uint32_t members_max;
+            uint32_t record_mb_max; /* its metadata, and the record of a chat that is dumped */
+        } dump;
     } chat_workflows;
     struct {
         uint32_t header_bytes_max;     /* request line and headers; beyond: 431 */
@@ -83,12 +96,14 @@ struct settings {
         uint32_t event_bytes_max;
     } wire;
     struct {
-        uint32_t lease_ms;         /* a worker silent for this long has lost its jobs */
-        uint32_t attempts_max;     /* lost workers or killed steps before a job is given up */
-        uint32_t queue_jobs_max;   /* accepted and not finished, over all chats; beyond: 503 */
-        uint32_t chat_events_kept; /* recent events kept in memory per chat for replay */
-        uint32_t rooms_max;        /* chats without a conversation */
-        uint32_t batch_inputs_max; /* inputs per transaction */
+        uint32_t lease_ms;             /* a worker silent for this long has lost its jobs */
+        uint32_t attempts_max;         /* lost workers or killed steps before a job is given up */
+        uint32_t queue_jobs_max;       /* accepted and not finished, over all chats; beyond: 503 */
+        uint32_t chat_events_kept;     /* recent events kept in memory per chat for replay */
+        uint32_t rooms_max;            /* chats without a conversation */
+        uint32_t batch_inputs_max;     /* inputs per transaction */
+        uint32_t retention_days;       /* age beyond which events go; 0 = never */
+        uint32_t retention_events_max; /* newest events kept of each chat; 0 = all */
     } broker;
     struct {
         uint32_t slots; /* jobs at a time */

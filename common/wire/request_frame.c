@@ -139,6 +139,9 @@ const char *call_name(enum call call)
     case CALL_EXECUTE: return "execute";
     case CALL_GET_JOB: return "get_job";
     case CALL_GET_EVENTS: return "get_events";
+    case CALL_EXPORT_CHAT: return "export_chat";
+    case CALL_IMPORT_CHAT: return "import_chat";
+    case CALL_BACKUP: return "backup";
     case CALL_KINDS: break;
     }
     return "unknown";

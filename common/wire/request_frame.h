@@ -50,7 +50,12 @@ enum call {
                          {"job_id","status":"submitted"} */
     CALL_GET_JOB,     /* {"job_id"} -> {"job_id","status","submitted_at","started_at","completed_at","attempts",
                          "steps":[...],"result","error"}, or 404 */
-    CALL_GET_EVENTS,  /* {"since":n,"limit":n} -> {"events":[event],"epoch","head"} */
+    CALL_GET_EVENTS,  /* {"since":n,"limit":n} -> {"events":[event],"epoch","head","oldest"}: oldest is the first event
+                         that is kept (head + 1: none), so since < oldest - 1 is a gap */
+    CALL_EXPORT_CHAT, /* {} -> {"conversation":CONV,"record":{...}} (store.h), or 404, or 413 */
+    CALL_IMPORT_CHAT, /* the record of a dump (core/import.h) -> {"chat_id","files"}; the chat of that id is replaced.
+                         409 while a run of it has not ended, 422 for a record that cannot be */
+    CALL_BACKUP,      /* {} -> {"backup_file","path"}: a snapshot of the whole record */
     CALL_KINDS,
 };
 
