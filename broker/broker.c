@@ -14,10 +14,11 @@
 #include <string.h>
 #include <zmq.h>
 
-#define TICK_MS     50
-#define SOURCES     6
-#define REPLIES_MAX (QUERIES_MAX + JANITOR_KEYS_MAX + 16) /* one for everything that can be under way */
-#define LINGER_MS   200                                   /* for frames on their way when we stop */
+#define TICK_MS 50
+#define SOURCES 6
+#define REPLIES_MAX                                                                                                    \
+    (QUERIES_MAX + JANITOR_KEYS_MAX + JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
+#define LINGER_MS 200                                         /* for frames on their way when we stop */
 
 static struct core_settings core_settings_of(const struct settings *settings)
 {
@@ -130,7 +131,9 @@ static void take_replies(struct broker *self)
         case REPLY_ANSWER:
         case REPLY_RANGE: query_take(self, &mail); break;
         case REPLY_REMOVED:
-        case REPLY_SWEPT: janitor_take(self, &mail); break;
+        case REPLY_SWEPT:
+        case REPLY_TRIM:
+        case REPLY_TRIMMED: janitor_take(self, &mail); break;
         }
         mail_fini(&mail);
     }

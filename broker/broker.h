@@ -42,6 +42,8 @@ struct broker {
     uint32_t queries; /* on their way to the reader and back */
     bool sweep_due, sweeping;
     int64_t sweep_ms, tick_ms;
+    bool trimming, trimmed_some; /* the janitor looks for events that may go; and found some in this pass */
+    int64_t trim_ms, snapshot_ms;
     uint64_t dropped_frames;
 };
 
@@ -51,6 +53,8 @@ enum reply_kind {
     REPLY_RANGE,   /* struct range_reply */
     REPLY_REMOVED, /* a key whose file is gone */
     REPLY_SWEPT,   /* the janitor has done all it was told */
+    REPLY_TRIM,    /* struct trim_reply: events of a chat that may go */
+    REPLY_TRIMMED, /* the janitor has looked at some chats; number 1: at the last one */
 };
 
 enum err broker_open(struct broker *self, const struct settings *settings, struct fault *why) MUST_CHECK;

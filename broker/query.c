@@ -1,5 +1,6 @@
 #include "query.h"
 
+#include "janitor.h"
 #include "log.h"
 #include "outlet.h"
 #include "turn.h"
@@ -20,6 +21,7 @@ struct reader {
     struct store_reader *store;
     const char *sqlite_path;
     struct store_paths paths;
+    size_t export_bytes_max;
     struct mailbox *replies;
 };
 
@@ -114,17 +116,11 @@ static void read_range(struct reader *self, const struct query *query)
 
 /* ---- answers ---- */
 
-static enum err read_events(struct reader *self, const struct query *query, struct buf *json, struct fault *why)
+static enum err write_events(const struct query *query, const struct range *range, struct buf *json)
 {
-    struct rows rows = {.reply = new_range(query)};
-    enum err err = query->limit == 0 ? ERR_OK
-                                     : store_read_events(self->store, query->chat, query->since, (uint32_t)query->limit,
-                                                         ANSWER_BYTES_MAX / 4, keep_row, &rows, why);
-    point_rows(rows.reply);
-    if (err == ERR_OK)
-        err = buf_add_text(json, "{\"events\":[");
-    for (size_t i = 0; err == ERR_OK && i < rows.reply->range.count; i++) {
-        const struct event_row *row = &rows.reply->rows[i];
+    enum err err = buf_add_text(json, "{\"events\":[");
+    for (size_t i = 0; err == ERR_OK && i < range->count; i++) {
+        const struct event_row *row = &range->rows[i];
         if (row->seq > query->head)
             break; /* younger than the head we name */
         if (i > 0)
@@ -132,8 +128,26 @@ static enum err read_events(struct reader *self, const struct query *query, stru
         if (err == ERR_OK)
             err = buf_add(json, row->body, row->body_len);
     }
+    return err;
+}
+
+/* `oldest` is read first: events that go between the two looks make it too small, and the gap shows in the numbers. */
+static enum err read_events(struct reader *self, const struct query *query, struct buf *json, struct fault *why)
+{
+    struct rows rows = {.reply = new_range(query)};
+    uint64_t oldest = 0;
+    enum err err = store_read_oldest(self->store, query->chat, &oldest, why);
+    if (err == ERR_OK && query->limit > 0)
+        err = store_read_events(self->store, query->chat, query->since, (uint32_t)query->limit, ANSWER_BYTES_MAX / 4,
+                                keep_row, &rows, why);
+    point_rows(rows.reply);
+    if (oldest == 0 || oldest > query->head)
+        oldest = query->head + 1;
     if (err == ERR_OK)
-        err = buf_printf(json, "],\"epoch\":\"%s\",\"head\":%" PRIu64 "}", query->epoch, query->head);
+        err = write_events(query, &rows.reply->range, json);
+    if (err == ERR_OK)
+        err = buf_printf(json, "],\"epoch\":\"%s\",\"head\":%" PRIu64 ",\"oldest\":%" PRIu64 "}", query->epoch,
+                         query->head, oldest);
     free_range(rows.reply);
     return err;
 }
@@ -187,6 +201,8 @@ static enum err read_answer(struct reader *self, const struct query *query, stru
         [QUERY_JOB] = "Job status retrieved successfully",
         [QUERY_JOB_END] = "",
         [QUERY_EVENTS] = "Events retrieved successfully",
+        [QUERY_EXPORT] = "Conversation exported",
+        [QUERY_BACKUP] = "",
         [QUERY_RANGE] = "",
     };
     *status = 200;
@@ -200,6 +216,8 @@ static enum err read_answer(struct reader *self, const struct query *query, stru
     case QUERY_JOB: return store_read_job(self->store, query->chat, query->text, &self->paths, json, why);
     case QUERY_JOB_END: return read_job_end(self, query, json, status, message, why);
     case QUERY_EVENTS: return read_events(self, query, json, why);
+    case QUERY_EXPORT: return store_read_export(self->store, query->chat, &self->paths, json, why);
+    case QUERY_BACKUP: /* the janitor's */
     case QUERY_RANGE: break;
     }
     return ERR_INTERNAL;
@@ -212,8 +230,8 @@ static void free_answer(void *body)
     free(reply);
 }
 
-static void answer(struct mailbox *replies, const struct query *query, uint16_t status, const char *message,
-                   const struct buf *json)
+void query_answer(struct mailbox *replies, const struct query *query, uint16_t status, const char *message,
+                  const struct buf *json)
 {
     struct answer_reply *reply = calloc(1, sizeof *reply);
     if (!reply)
@@ -232,17 +250,20 @@ static void answer(struct mailbox *replies, const struct query *query, uint16_t 
 
 static void read_and_answer(struct reader *self, const struct query *query)
 {
-    struct buf json = BUF_INIT(ANSWER_BYTES_MAX), message = BUF_INIT(2 * FAULT_TEXT_MAX);
+    size_t json_max = query->kind == QUERY_EXPORT ? self->export_bytes_max : ANSWER_BYTES_MAX;
+    struct buf json = BUF_INIT(json_max), message = BUF_INIT(2 * FAULT_TEXT_MAX);
     struct fault why = {.text = ""};
     uint16_t status;
     enum err err = read_answer(self, query, &json, &status, &message, &why);
     if (err == ERR_OK) {
-        answer(self->replies, query, status, buf_text(&message), &json);
+        query_answer(self->replies, query, status, buf_text(&message), &json);
     } else if (err == ERR_NOT_FOUND) {
-        answer(self->replies, query, 404, why.text, NULL);
+        query_answer(self->replies, query, 404, why.text, NULL);
+    } else if (err == ERR_TOO_LARGE) {
+        query_answer(self->replies, query, 413, why.text, NULL);
     } else {
         log_error("reading the record failed", "chat", query->chat, "error", why.text, NULL);
-        answer(self->replies, query, 500, "The record cannot be read", NULL);
+        query_answer(self->replies, query, 500, "The record cannot be read", NULL);
     }
     buf_fini(&json);
     buf_fini(&message);
@@ -286,9 +307,11 @@ enum err query_start(struct broker *self, struct fault *why)
     self->reader_state = calloc(1, sizeof *self->reader_state);
     if (!self->reader_state)
         return fault_set(why, ERR_MEMORY, "reader: out of memory");
-    *self->reader_state = (struct reader){.sqlite_path = self->settings->chat_workflows.storage.sqlite_path,
-                                          .paths = {self->settings->chat_workflows.storage.workflows_path},
-                                          .replies = self->replies};
+    *self->reader_state =
+        (struct reader){.sqlite_path = self->settings->chat_workflows.storage.sqlite_path,
+                        .paths = {self->settings->chat_workflows.storage.workflows_path},
+                        .export_bytes_max = (size_t)self->settings->chat_workflows.dump.record_mb_max << 20,
+                        .replies = self->replies};
     return actor_start(&self->reader, "reader", QUERIES_MAX, reader_body, self->reader_state, why);
 }
 
@@ -316,12 +339,19 @@ static void refuse(struct broker *self, const struct query *query)
     turn_input(self, &input);
 }
 
+static enum err send_to_actor(struct broker *self, struct query *query)
+{
+    if (query->kind == QUERY_BACKUP)
+        return janitor_backup(self, query);
+    return actor_tell(self->reader, &(struct mail){.kind = (int)query->kind, .body = query});
+}
+
 void query_send(struct broker *self, struct query **query_p)
 {
     struct query *query = *query_p;
     *query_p = NULL;
     bool room = self->queries < QUERIES_MAX;
-    if (room && actor_tell(self->reader, &(struct mail){.kind = (int)query->kind, .body = query}) == ERR_OK) {
+    if (room && send_to_actor(self, query) == ERR_OK) {
         self->queries++;
         return;
     }

@@ -23,6 +23,9 @@ enum err query_start(struct broker *self, struct fault *why) MUST_CHECK;
 void query_stop(struct broker *self);
 /* Loop thread. Takes the query. */
 void query_send(struct broker *self, struct query **query);
+/* Any actor: the answer to a query, as a letter to the loop (REPLY_ANSWER). json NULL = null. */
+void query_answer(struct mailbox *replies, const struct query *query, uint16_t status, const char *message,
+                  const struct buf *json);
 /* A reply of this actor, taken from self->replies in the loop thread. */
 void query_take(struct broker *self, const struct mail *reply);
 

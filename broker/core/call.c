@@ -4,6 +4,7 @@
 #include "core/compose.h"
 #include "core/execution.h"
 #include "core/follow.h"
+#include "core/import.h"
 #include "core/record.h"
 
 #include <stdio.h>
@@ -136,6 +137,20 @@ static void get_events(struct core *core, const struct ask *ask, struct chat *ch
     query->limit = int_or(&body, "limit", EVENTS_LIMIT, EVENTS_LIMIT_MAX);
     query->head = chat->head;
     memcpy(query->epoch, chat->epoch, sizeof query->epoch);
+}
+
+static void export_chat(struct core *core, const struct ask *ask, struct chat *chat)
+{
+    if (!is_conversation(chat))
+        answer_refuse(core, ask, 404, NO_CHAT);
+    else
+        ask_query(core, ask, QUERY_EXPORT);
+}
+
+static void backup(struct core *core, const struct ask *ask, struct chat *chat)
+{
+    (void)chat;
+    ask_query(core, ask, QUERY_BACKUP);
 }
 
 /* ---- answers from memory ---- */
@@ -325,6 +340,9 @@ static const struct route {
     [CALL_EXECUTE] = {execute_handle, true},
     [CALL_GET_JOB] = {get_job, false},
     [CALL_GET_EVENTS] = {get_events, false},
+    [CALL_EXPORT_CHAT] = {export_chat, false},
+    [CALL_IMPORT_CHAT] = {import_handle, true},
+    [CALL_BACKUP] = {backup, false},
 };
 
 bool core_call_changes(enum call call)

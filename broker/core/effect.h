@@ -17,6 +17,8 @@ enum query_kind {
     QUERY_JOB_END, /* text: job id; answered like the CALL_EXECUTE that started it */
     QUERY_EVENTS,  /* since, limit; epoch and head as they were when it was asked */
     QUERY_RANGE,   /* comes back as INPUT_RANGE */
+    QUERY_EXPORT,  /* the chat whole, for a dump */
+    QUERY_BACKUP,  /* a snapshot of the whole record */
 };
 
 struct query {

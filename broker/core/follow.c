@@ -518,17 +518,25 @@ static void range_to_attach(struct core *core, struct attach *attach, const stru
     }
 }
 
+/* Whether the record goes on where it was asked from. Retention may have taken the next events in the middle of a
+ * replay: then there is a gap, and what follows it is a snapshot. */
+static bool goes_on(const struct range *range)
+{
+    return range->count > 0 && range->rows[0].seq == range->since + 1;
+}
+
 /* An attach nobody answered yet: the record either goes on right after its `since`, or does not reach back that far. */
 static bool range_answers(struct core *core, struct attach *attach, const struct range *range)
 {
-    bool whole = range->count > 0 && range->rows[0].seq == attach->since + 1;
-    return whole ? send_attached_resumed(core, attach) : send_attached_snapshot(core, attach, FEED_GAP);
+    return goes_on(range) ? send_attached_resumed(core, attach) : send_attached_snapshot(core, attach, FEED_GAP);
 }
 
 static void range_for(struct core *core, struct follow *self, const struct range *range)
 {
     if (self->live > 0 && !self->reset && self->sent < self->chat->head) {
-        if (self->sent == range->since)
+        if (self->sent == range->since && !goes_on(range))
+            self->reset = true;
+        else if (self->sent == range->since)
             range_to_live(core, self, range);
         return;
     }
@@ -536,8 +544,12 @@ static void range_for(struct core *core, struct follow *self, const struct range
         bool asked = attach->state == ATTACH_NEW && can_resume(attach) && attach->since == range->since;
         if (asked && !range_answers(core, attach, range))
             return;
-        if (attach->state == ATTACH_REPLAY && attach->sent == range->since)
+        if (attach->state != ATTACH_REPLAY || attach->sent != range->since)
+            continue;
+        if (goes_on(range))
             range_to_attach(core, attach, range);
+        else if (send_attached_snapshot(core, attach, FEED_GAP))
+            attach->resumed = false;
     }
 }
 

@@ -38,7 +38,7 @@ static const char *const sql[READ_STATEMENTS] = {
     [READ_CHAT] = "SELECT " SUMMARY " FROM conversations WHERE room = 0 AND chat_id = ?",
     [READ_MESSAGES] = "SELECT message_id, message_type, content, metadata, created_us FROM messages WHERE chat_id = ?"
                       " ORDER BY position",
-    [READ_STEPS] = "SELECT " STEP_COLUMNS " FROM workflow_steps s JOIN jobs j USING(job_id) WHERE s.chat_id = ?"
+    [READ_STEPS] = "SELECT " STEP_COLUMNS " FROM workflow_steps s JOIN jobs j USING(chat_id, job_id) WHERE s.chat_id = ?"
                    " ORDER BY j.submitted_us, s.job_id, s.step_index",
     [READ_FILES] = "SELECT name, file_type FROM files WHERE chat_id = ? ORDER BY position",
     [READ_FILE] = "SELECT name, key, bytes FROM files WHERE chat_id = ? AND name = ?"
@@ -89,6 +89,11 @@ void store_reader_close(struct store_reader **self_p)
     db_close(&self->db);
     free(self);
     *self_p = NULL;
+}
+
+struct db *store_reader_db(struct store_reader *self)
+{
+    return &self->db;
 }
 
 static json_t *time_or_null(int64_t wall_us)

@@ -88,6 +88,46 @@ enum err schema_ensure(struct db *db, struct fault *why)
     return err;
 }
 
+#define COPY_KEY       "copy"
+#define COPY_TERM_STEP 1000000 /* more starts of a broker than there were since the copy was made */
+
+enum err schema_mark_copy(struct db *db, struct fault *why)
+{
+    return write_meta(db, COPY_KEY, 1, why);
+}
+
+/* An event says its epoch itself. */
+static const char *const new_epochs = "UPDATE conversations SET epoch = lower(hex(randomblob(16))) WHERE epoch <> '';"
+                                      "UPDATE events SET body = json_set(body, '$.epoch',"
+                                      " (SELECT epoch FROM conversations c WHERE c.chat_id = events.chat_id));";
+
+static enum err renew(struct db *db, struct fault *why)
+{
+    int64_t term = 0;
+    enum err err = db_run(db, new_epochs, why);
+    if (err == ERR_OK)
+        err = read_meta(db, "term", &term, why);
+    if (err == ERR_OK)
+        err = write_meta(db, "term", term + COPY_TERM_STEP, why);
+    return err == ERR_OK ? write_meta(db, COPY_KEY, 0, why) : err;
+}
+
+enum err schema_adopt_copy(struct db *db, struct fault *why)
+{
+    int64_t copy = 0;
+    enum err err = read_meta(db, COPY_KEY, &copy, why);
+    if (err != ERR_OK || copy == 0)
+        return err;
+    err = db_run(db, "BEGIN IMMEDIATE", why);
+    if (err != ERR_OK)
+        return err;
+    err = renew(db, why);
+    if (err == ERR_OK)
+        return db_run(db, "COMMIT", why);
+    sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
 enum err schema_raise_term(struct db *db, uint64_t *term, struct fault *why)
 {
     int64_t last = 0;

@@ -21,6 +21,11 @@
 
 /* Makes the tables in a new file; refuses (ERR_UNSUPPORTED) a file of a newer version. */
 enum err schema_ensure(struct db *db, struct fault *why) MUST_CHECK;
+/* Says in a copy of the record that it is one. */
+enum err schema_mark_copy(struct db *db, struct fault *why) MUST_CHECK;
+/* A copy that is opened as a record: clients and workers may have seen more than it holds. Every chat gets a new epoch,
+ * the term a long step forward, and it is a copy no longer. Nothing happens to any other record. */
+enum err schema_adopt_copy(struct db *db, struct fault *why) MUST_CHECK;
 /* Raises the broker's term by one, on disk, and returns it. */
 enum err schema_raise_term(struct db *db, uint64_t *term, struct fault *why) MUST_CHECK;
 

@@ -58,6 +58,8 @@ static const char *const sql[STORE_STATEMENTS] = {
         "SELECT (SELECT COUNT(*) FROM conversations WHERE room = 1), (SELECT COUNT(*) FROM jobs WHERE final = 0)",
     [LOAD_EVENT_ID] = "SELECT seq FROM events WHERE chat_id = ? AND event_id = ?",
     [LOAD_GARBAGE] = "SELECT key FROM garbage ORDER BY created_us LIMIT ?",
+    [TRIM_EVENTS] = "DELETE FROM events WHERE chat_id = ?1 AND seq <= ?2"
+                    " AND NOT EXISTS (SELECT 1 FROM jobs WHERE chat_id = ?1 AND final = 0)",
 };
 
 static enum err take_lock(struct store *self, const char *path, struct fault *why)
@@ -94,6 +96,8 @@ enum err store_open(struct store **out, const char *path, uint64_t *term, struct
         err = db_open(&self->db, path, false, why);
     if (err == ERR_OK)
         err = schema_ensure(&self->db, why);
+    if (err == ERR_OK)
+        err = schema_adopt_copy(&self->db, why);
     if (err == ERR_OK)
         err = schema_raise_term(&self->db, term, why);
     if (err == ERR_OK)

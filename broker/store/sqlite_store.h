@@ -31,6 +31,7 @@ enum store_statement {
     LOAD_COUNTS,
     LOAD_EVENT_ID,
     LOAD_GARBAGE,
+    TRIM_EVENTS,
     STORE_STATEMENTS,
 };
 
@@ -39,6 +40,8 @@ struct store {
     int lock_fd; /* flock on PATH.lock: one broker a record */
     sqlite3_stmt *statement[STORE_STATEMENTS];
 };
+
+struct db *store_reader_db(struct store_reader *self);
 
 const char *file_type_name(enum file_type type); /* "uploaded", "output", "intermediate" */
 /* Numbers of the names in change.h, for reading rows back; an unknown name is the first of the enum. */

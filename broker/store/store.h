@@ -10,6 +10,8 @@
 #include "buf.h"
 #include "core/change.h"
 
+#include <stdatomic.h>
+
 struct store;
 struct store_reader;
 
@@ -66,5 +68,43 @@ enum err store_read_job(struct store_reader *self, const char *chat_id, const ch
 enum err store_read_events(struct store_reader *self, const char *chat_id, uint64_t since, uint32_t limit,
                            size_t bytes_max, enum err (*each)(void *context, const struct event_row *row),
                            void *context, struct fault *why) MUST_CHECK;
+/* Number of the oldest event that is kept; 0 = none. */
+enum err store_read_oldest(struct store_reader *self, const char *chat_id, uint64_t *oldest,
+                           struct fault *why) MUST_CHECK;
+
+/* Everything of one chat as of one moment: {"conversation":CONV,"record":{"version":1,"created_us","updated_us",
+ * "files":[{"name","type","key","bytes","job_id","created_us"}],
+ * "jobs":[{"job_id","status","attempts","input_name","input":index of a file or null,"error","submitted_us",
+ *          "started_us","completed_us","steps":[{"step_id","operation","arguments":text,"input_file","output_file",
+ *          "result":text,"status","progress","error_message","started_us","completed_us"}]}],
+ * "events":[{"type","job_id","event_id","created_us","body":text}],"events_left_out":n}}.
+ * Texts that are JSON themselves stay texts, so that nothing is re-encoded. Of the events the newest are taken, at most
+ * half of json's limit. ERR_TOO_LARGE: the rest is larger than that limit. */
+enum err store_read_export(struct store_reader *self, const char *chat_id, const struct store_paths *paths,
+                           struct buf *json, struct fault *why) MUST_CHECK;
+
+/* --- retention: found by a reader, off the commit path, and carried out by the writer in small pieces --- */
+
+struct store_retention {
+    int64_t older_than_us; /* events from before that may go; 0 = none for their age */
+    uint64_t events_max;   /* newest events kept of a chat; 0 = all */
+};
+/* Looks at up to `chats` chats with ids after `after` ("" = from the first), ascending, and calls `each` for every one
+ * it has looked at: `upto` = the newest event of its oldest STORE_TRIM_MAX that may go, 0 = none. */
+enum err store_read_old_events(struct store_reader *self, const char *after, const struct store_retention *keep,
+                               uint32_t chats, enum err (*each)(void *context, const char *chat_id, uint64_t upto),
+                               void *context, struct fault *why) MUST_CHECK;
+#define STORE_TRIM_MAX 500
+/* Forgets a chat's events up to that number, unless it has an unfinished job: readers who still want them are told of a
+ * gap. *rows = how many went. */
+enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows,
+                           struct fault *why) MUST_CHECK;
+
+/* --- snapshots --- */
+
+/* A copy of the record at `path` as of one moment, complete and on disk, in the new file `target`. Any thread; opens a
+ * connection of its own and never holds up the writer. *end set meanwhile: it gives up. A broker that opens a copy as
+ * its record gives every chat a new epoch and starts far beyond the terms of the original. */
+enum err store_copy(const char *path, const char *target, const atomic_bool *end, struct fault *why) MUST_CHECK;
 
 #endif

@@ -171,6 +171,50 @@ enum err store_read_events(struct store_reader *self, const char *chat_id, uint6
     return fault_set(why, ERR_IO, "refused by the test");
 }
 
+enum err store_read_oldest(struct store_reader *self, const char *chat_id, uint64_t *oldest, struct fault *why)
+{
+    (void)self;
+    (void)chat_id;
+    (void)oldest;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_read_export(struct store_reader *self, const char *chat_id, const struct store_paths *paths,
+                           struct buf *json, struct fault *why)
+{
+    return store_read_chat(self, chat_id, paths, json, why);
+}
+
+enum err store_read_old_events(struct store_reader *self, const char *after, const struct store_retention *keep,
+                               uint32_t chats, enum err (*each)(void *context, const char *chat_id, uint64_t upto),
+                               void *context, struct fault *why)
+{
+    (void)self;
+    (void)after;
+    (void)keep;
+    (void)chats;
+    (void)each;
+    (void)context;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows, struct fault *why)
+{
+    (void)self;
+    (void)chat_id;
+    (void)upto;
+    (void)rows;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_copy(const char *path, const char *target, const atomic_bool *end, struct fault *why)
+{
+    (void)path;
+    (void)target;
+    (void)end;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
 /* ---- the tests ---- */
 
 #define CREATE "{\"chat_id\":\"c1\"}"
