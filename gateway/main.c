@@ -21,6 +21,7 @@
 struct gateway {
     struct program program;
     struct rest rest;
+    struct archive_gate archives;
     struct server *server;
     struct live *live; /* NULL when chat_workflows.enabled is false */
 };
@@ -58,6 +59,7 @@ static enum err start(struct gateway *self, struct fault *why)
 {
     const struct settings *settings = self->program.settings;
     self->rest.settings = settings;
+    self->rest.archives = &self->archives;
     raise_descriptor_limit();
     enum err err = files_open_folder(&self->rest.files, settings->chat_workflows.storage.workflows_path, why);
     if (err == ERR_OK)
@@ -89,6 +91,7 @@ static void wait_for_signal(const struct gateway *self)
  * Everything takes a gateway that started halfway. */
 static void stop(struct gateway *self)
 {
+    atomic_store(&self->archives.stopping, true);
     server_drain(self->server);
     if (self->live)
         live_stop(self->live, DRAIN_LIVE_MS);

@@ -13,6 +13,7 @@ static uint64_t body_max(const struct request *request)
 {
     switch (request->match.route->body) {
     case ROUTE_BODY_STREAM: return request->settings->file.max_file_size_mb * MIB + FORM_AROUND_MAX;
+    case ROUTE_BODY_DUMP: return request->settings->chat_workflows.dump.upload_mb_max * MIB + FORM_AROUND_MAX;
     case ROUTE_BODY_DROPPED:
     case ROUTE_BODY_JSON: return request->settings->http.json_bytes_max;
     }

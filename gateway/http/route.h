@@ -24,7 +24,8 @@ enum http_method {
 enum route_body {
     ROUTE_BODY_DROPPED, /* read, and not looked at */
     ROUTE_BODY_JSON,    /* kept in request->body, at most http.json_bytes_max; its Content-Type is checked */
-    ROUTE_BODY_STREAM,  /* handed to `bytes` as it comes */
+    ROUTE_BODY_STREAM,  /* handed to `bytes` as it comes, at most file.max_file_size_mb and a form around it */
+    ROUTE_BODY_DUMP,    /* the same, at most chat_workflows.dump.upload_mb_max */
 };
 
 /* A step of a request's handling. It either answers (http/reply.h), or asks to be continued later (request_wait()), or,
@@ -39,7 +40,7 @@ struct route {
     bool needs_chats; /* answered with 503 when chat_workflows.enabled is false */
     enum route_body body;
     request_step *begin;  /* the header is there, the body is not; NULL = nothing to do */
-    request_bytes *bytes; /* of ROUTE_BODY_STREAM */
+    request_bytes *bytes; /* of ROUTE_BODY_STREAM and ROUTE_BODY_DUMP */
     request_step *handle; /* all of the request is there */
 };
 

@@ -139,7 +139,8 @@ static void add_body(struct server *self, struct request *request, const char *b
     const struct route *route = request->match.route;
     switch (route->body) {
     case ROUTE_BODY_DROPPED: break;
-    case ROUTE_BODY_STREAM: route->bytes(request, bytes, len); break;
+    case ROUTE_BODY_STREAM:
+    case ROUTE_BODY_DUMP: route->bytes(request, bytes, len); break;
     case ROUTE_BODY_JSON:
         if (buf_add(&request->body, bytes, len) != ERR_OK)
             reply_error(request, 413, "The body has more than %zu bytes", request->body.limit);

@@ -3,8 +3,6 @@
 #include "json_text.h"
 #include "rest/ask.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LIST_LIMIT_DEFAULT 100
@@ -31,24 +29,6 @@ static void listed(struct request *request, const struct ask_answer *answer)
     pass_on(request, answer, 200, "Conversations retrieved successfully");
 }
 
-/* A count in the query. false: the request is answered with 422. */
-static bool read_count(struct request *request, const char *name, int64_t *value)
-{
-    const char *text = target_query(&request->target, name);
-    if (!text)
-        return true;
-    char *end = NULL;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    bool digits = text[0] && text[strspn(text, "0123456789")] == '\0';
-    if (!digits || errno != 0) {
-        reply_error(request, 422, "'%s' is not a number from 0 on: %.64s", name, text);
-        return false;
-    }
-    *value = number;
-    return true;
-}
-
 static enum err write_list_call(struct buf *out, const char *status, int64_t limit, int64_t offset)
 {
     enum err err = buf_add_text(out, "{");
@@ -65,7 +45,7 @@ static void list(struct request *request)
 {
     int64_t limit = LIST_LIMIT_DEFAULT;
     int64_t offset = 0;
-    if (!read_count(request, "limit", &limit) || !read_count(request, "offset", &offset))
+    if (!rest_query_count(request, "limit", &limit) || !rest_query_count(request, "offset", &offset))
         return;
     const char *status = target_query(&request->target, "status");
     struct buf call = BUF_INIT(256 * 1024);

@@ -1,78 +1,19 @@
 /* downloads - a file of a chat by its name, as the record knows it, whole or in part. */
 #include "http/file_name.h"
-#include "http/range.h"
 #include "http/reply.h"
 #include "json_text.h"
 #include "rest/ask.h"
+#include "rest/file_answer.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#define ETAG_MAX 64
-
-struct found {
-    const char *name;
-    const char *key;
-    int fd;
-    uint64_t bytes;
-    char etag[ETAG_MAX];
-};
 
 /* Objects never change, so the random end of the key is as good a validator as a hash of the content. */
-static void set_etag(struct found *self)
+static void set_etag(struct file_answer *file, const char *key)
 {
-    const char *slash = strrchr(self->key, '/');
-    snprintf(self->etag, sizeof self->etag, "\"%.*s\"", ETAG_MAX - 3, slash ? slash + 1 : self->key);
-}
-
-static void add_fields(struct request *request, const struct found *found)
-{
-    struct buf disposition = BUF_INIT(4096);
-    if (file_name_disposition(&disposition, found->name) == ERR_OK && buf_text(&disposition))
-        reply_field(request, "Content-Disposition", "%s", buf_text(&disposition));
-    buf_fini(&disposition);
-    reply_field(request, "ETag", "%s", found->etag);
-    reply_field(request, "Accept-Ranges", "bytes");
-    reply_field(request, "Cache-Control", "private, no-cache");
-    reply_field(request, "X-Content-Type-Options", "nosniff");
-}
-
-/* A part is given only of the file the client has the beginning of (RFC 9110 13.1.5). */
-static enum range_kind wanted_range(const struct request *request, const struct found *found, struct range *out)
-{
-    const char *if_range = request_field(request, "If-Range");
-    bool same = !if_range || strcmp(if_range, found->etag) == 0;
-    bool get = request->method == HTTP_GET;
-    return range_parse(same && get ? request_field(request, "Range") : NULL, found->bytes, out);
-}
-
-static void send_file(struct request *request, const struct found *found)
-{
-    struct range range;
-    const char *none_match = request_field(request, "If-None-Match");
-    if (none_match && (field_list_has(none_match, found->etag) || field_list_has(none_match, "*"))) {
-        close(found->fd);
-        reply_empty(request, 304);
-        add_fields(request, found);
-        return;
-    }
-    switch (wanted_range(request, found, &range)) {
-    case RANGE_WHOLE: reply_file(request, 200, found->fd, 0, found->bytes); break;
-    case RANGE_PART:
-        reply_file(request, 206, found->fd, range.first, range.length);
-        reply_field(request, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)range.first,
-                    (unsigned long long)(range.first + range.length - 1), (unsigned long long)found->bytes);
-        break;
-    case RANGE_UNSATISFIABLE:
-        close(found->fd);
-        reply_error(request, 416, "The range lies beyond the file's %llu bytes", (unsigned long long)found->bytes);
-        reply_field(request, "Content-Range", "bytes */%llu", (unsigned long long)found->bytes);
-        return;
-    }
-    reply_field(request, "Content-Type", "%s", file_name_media_type(found->name));
-    add_fields(request, found);
+    const char *slash = strrchr(key, '/');
+    snprintf(file->etag, sizeof file->etag, "\"%.*s\"", FILE_ANSWER_ETAG_MAX - 3, slash ? slash + 1 : key);
 }
 
 static void located(struct request *request, const struct ask_answer *answer)
@@ -81,22 +22,19 @@ static void located(struct request *request, const struct ask_answer *answer)
         return;
     struct fault why = {.text = ""};
     json_t *body = json_loadb(answer->body, answer->len, 0, NULL);
-    struct found found = {
-        .name = json_string_value(json_object_get(body, "name")),
-        .key = json_string_value(json_object_get(body, "key")),
-        .fd = -1,
-    };
-    if (!found.name || !found.key) {
+    struct file_answer found = {.name = json_string_value(json_object_get(body, "name")), .fd = -1};
+    const char *key = json_string_value(json_object_get(body, "key"));
+    if (!found.name || !key) {
         reply_error(request, 500, "The broker's answer is not understood");
-    } else if (files_open(rest_of(request)->files, found.key, &found.fd, &found.bytes, &why) != ERR_OK) {
+    } else if (files_open(rest_of(request)->files, key, &found.fd, &found.bytes, &why) != ERR_OK) {
         /* The record names a file that is gone: deleted between the two looks, or lost. */
         if (why.code == ERR_NOT_FOUND)
             reply_error(request, 404, "File not found");
         else
             reply_fault(request, &why);
     } else {
-        set_etag(&found);
-        send_file(request, &found);
+        set_etag(&found, key);
+        file_answer_send(request, &found);
     }
     json_decref(body);
 }
