@@ -177,7 +177,7 @@ static uint16_t job_end(const json_t *job, json_t **data, struct buf *message)
 static enum err read_job_end(struct reader *self, const struct query *query, struct buf *json, uint16_t *status,
                              struct buf *message, struct fault *why)
 {
-    enum err err = store_read_job(self->store, query->chat, query->text, &self->paths, json, why);
+    enum err err = store_read_job(self->store, query->chat, query->text, &self->paths, NULL, json, why);
     if (err != ERR_OK)
         return err;
     json_t *job = json_loadb(json->data, json->len, 0, NULL), *data = NULL;
@@ -198,6 +198,7 @@ static enum err read_answer(struct reader *self, const struct query *query, stru
         [QUERY_CHATS] = "Conversations retrieved successfully",
         [QUERY_CHAT] = "Conversation retrieved successfully",
         [QUERY_FILE] = "File found",
+        [QUERY_JOBS] = "Jobs retrieved successfully",
         [QUERY_JOB] = "Job status retrieved successfully",
         [QUERY_JOB_END] = "",
         [QUERY_EVENTS] = "Events retrieved successfully",
@@ -213,7 +214,11 @@ static enum err read_answer(struct reader *self, const struct query *query, stru
     case QUERY_CHATS: return store_read_chats(self->store, query->text, query->limit, query->offset, json, why);
     case QUERY_CHAT: return store_read_chat(self->store, query->chat, &self->paths, json, why);
     case QUERY_FILE: return store_read_file(self->store, query->chat, query->text, json, why);
-    case QUERY_JOB: return store_read_job(self->store, query->chat, query->text, &self->paths, json, why);
+    case QUERY_JOB: {
+        struct store_progress progress = {query->step, query->percent};
+        return store_read_job(self->store, query->chat, query->text, &self->paths, &progress, json, why);
+    }
+    case QUERY_JOBS: return store_read_jobs(self->store, query->chat, query->limit, query->offset, json, why);
     case QUERY_JOB_END: return read_job_end(self, query, json, status, message, why);
     case QUERY_EVENTS: return read_events(self, query, json, why);
     case QUERY_EXPORT: return store_read_export(self->store, query->chat, &self->paths, json, why);

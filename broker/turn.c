@@ -47,6 +47,14 @@ static enum err load_chat(struct broker *self, const char *chat_id, struct fault
     return core_load_end(self->core);
 }
 
+static enum err load_past(struct broker *self, const char *chat_id, const char *job_id, struct fault *why)
+{
+    const struct store_load to = {.context = self->core, .job = core_load_job, .step = core_load_step};
+    core_load_past(self->core, chat_id, self->now);
+    enum err err = store_load_job(self->store, chat_id, job_id, &to, why);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static enum err load_busy(void *context, const char *chat_id)
 {
     struct broker *self = context;
@@ -133,10 +141,12 @@ static enum err find_event(struct broker *self, struct input *input, struct faul
 static enum err prepare(struct broker *self, struct input *input, struct answer_row *row, struct buf *space,
                         struct fault *why)
 {
-    char chat[ID_CHAT_MAX + 1];
+    char chat[ID_CHAT_MAX + 1], job[JOB_ID_MAX + 1];
     enum err err = ERR_OK;
     if (core_wants_chat(self->core, input, chat))
         err = load_chat(self, chat, why);
+    if (err == ERR_OK && core_wants_job(self->core, input, job))
+        err = load_past(self, input->of.request.frame->chat, job, why);
     if (err == ERR_OK && input->kind == INPUT_REQUEST)
         err = find_answer(self, input, row, space, why);
     if (err == ERR_OK && input->kind == INPUT_OUTSIDE)

@@ -8,6 +8,7 @@
 
 #define ID_UUID_LEN 36
 #define ID_HEX_LEN  32
+#define ID_JOB_MAX  200 /* a job id: {chat}_workflow_{ms}_{8 hex} */
 #define ID_CHAT_MAX 128 /* a chat id is 1 to 128 of A-Z a-z 0-9 . _ ~ : - */
 
 void id_random(void *out, size_t len); /* aborts if the kernel has no randomness: nothing can go on then */

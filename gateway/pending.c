@@ -130,7 +130,7 @@ static void refuse(struct uplink_call *call)
 
 static void accepted(struct uplink_call *call, struct bytes job_id)
 {
-    char text[ID_CHAT_MAX + 1];
+    char text[ID_JOB_MAX + 1];
     if (!call->on_accepted || job_id.len >= sizeof text)
         return;
     memcpy(text, job_id.at, job_id.len);

@@ -7,6 +7,7 @@
 #include "output_name.h"
 #include "process/plan.h"
 #include "process/verdict.h"
+#include "table/source.h"
 #include "utf8.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define MIB          (1024u * 1024u)
+#define SPOOL_FOLDER "spool"
 #define PERCENT_LAST 99 /* 100 is the broker's word, with the result */
 
 enum runner_state {
@@ -178,7 +180,7 @@ static enum err create_drafts(struct runner *self, struct fault *why)
     if (is_last(self) || self->job.save_intermediate || makes_data(self))
         err = create(self, &self->output, is_last(self) ? "outputs" : "intermediate", why);
     if (err == ERR_OK && !is_last(self))
-        err = create(self, &self->spool, "spool", why);
+        err = create(self, &self->spool, SPOOL_FOLDER, why);
     return err;
 }
 
@@ -219,6 +221,12 @@ static void name_output(struct runner *self, int64_t started_us, char stem[OUTPU
     output_name_base(stem, operation ? operation->suffix : "", started_us, self->name_base);
 }
 
+/* Nobody but us makes spools: one that is damaged must be known to be ours. */
+static enum err check_foreign(int fd, const char *name, struct fault *why)
+{
+    return source_is_spool(fd) ? fault_set(why, ERR_UNSUPPORTED, "'%s' is not a spreadsheet", name) : ERR_OK;
+}
+
 static enum err open_sides(struct runner *self, struct plan *plan, int *fds, struct fault *why)
 {
     struct assignment_file files[STEP_SIDES_MAX];
@@ -227,9 +235,30 @@ static enum err open_sides(struct runner *self, struct plan *plan, int *fds, str
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         plan->side_names[i] = files[i].name;
         err = files_open(self->tools.files, files[i].key, &fds[i], NULL, why);
+        if (err == ERR_OK)
+            err = check_foreign(fds[i], files[i].name, why);
     }
     plan->side_count = count;
     return err;
+}
+
+/* Spools are kept in a folder of that name, and nothing else is. */
+static bool is_spool_key(const char *key)
+{
+    const char *name = strrchr(key, '/');
+    size_t len = strlen("/" SPOOL_FOLDER), head = name ? (size_t)(name - key) : 0;
+    return head > len && memcmp(name - len, "/" SPOOL_FOLDER, len) == 0;
+}
+
+static enum err open_input(struct runner *self, int *fd, struct fault *why)
+{
+    const char *key = self->input.key;
+    enum err err = files_open(self->tools.files, key, fd, NULL, why);
+    if (err == ERR_OK && is_spool_key(key) && !source_is_spool(*fd))
+        err = fault_set(why, ERR_PROTOCOL, "What an earlier step kept is damaged (it begins wrong)");
+    else if (err == ERR_OK && !is_spool_key(key))
+        err = check_foreign(*fd, self->input.name, why);
+    return err == ERR_NOT_FOUND ? fault_set(why, ERR_PROTOCOL, "What the step reads is missing") : err;
 }
 
 /* Fills the descriptors that the process gets; each is the caller's to close, but the drafts'. */
@@ -247,7 +276,7 @@ static enum err open_fds(struct runner *self, int *fds, size_t *count, struct fa
     fds[STEP_FD_REPORT - STEP_FD_REPORT] = pipe_fds[1];
     if (fcntl(self->report_fd, F_SETFL, O_NONBLOCK) != 0)
         return fault_errno(why, "cannot listen to the step's process");
-    enum err err = files_open(self->tools.files, self->input.key, &fds[STEP_FD_INPUT - STEP_FD_REPORT], NULL, why);
+    enum err err = open_input(self, &fds[STEP_FD_INPUT - STEP_FD_REPORT], why);
     if (err == ERR_OK)
         err = open_sides(self, &plan, &fds[STEP_FD_SIDES - STEP_FD_REPORT], why);
     if (err == ERR_OK)
@@ -292,6 +321,12 @@ static void reset_step(struct runner *self, int64_t now_ms)
         now_ms + (int64_t)self->tools.settings->chat_workflows.execution.step_timeout_seconds * 1000;
 }
 
+/* What goes wrong before a process runs is our fault, unless it is about the files it would read. */
+static enum verdict_kind verdict_of_start(enum err code)
+{
+    return code == ERR_PROTOCOL || code == ERR_UNSUPPORTED ? verdict_of_error(code) : VERDICT_SERVER;
+}
+
 static void start_step(struct runner *self, int64_t now_ms)
 {
     struct fault why;
@@ -302,7 +337,7 @@ static void start_step(struct runner *self, int64_t now_ms)
     log_debug("step starts", "job", self->job.job_id, "step", LOG_NUMBER(self->index), "operation",
               assignment_step(&self->job, self->index).operation, NULL);
     if (start_process(self, &why) != ERR_OK)
-        fail(self, VERDICT_SERVER, why.text);
+        fail(self, verdict_of_start(why.code), why.text);
 }
 
 /* --- ending a step --- */

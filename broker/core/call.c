@@ -95,22 +95,24 @@ static void get_chat(struct core *core, const struct ask *ask, struct chat *chat
         ask_query(core, ask, QUERY_CHAT);
 }
 
-static void query_named(struct core *core, const struct ask *ask, const struct chat *chat, enum query_kind kind,
-                        const char *key, const char *missing)
+/* NULL: the call is answered. */
+static struct query *query_named(struct core *core, const struct ask *ask, const struct chat *chat,
+                                 enum query_kind kind, const char *key, const char *missing)
 {
     struct json_members body = body_of(ask);
     char name[QUERY_TEXT_MAX];
     if (!is_conversation(chat)) {
         answer_refuse(core, ask, 404, NO_CHAT);
-        return;
+        return NULL;
     }
     if (!json_member_plain_text(json_members_find(&body, key), name, sizeof name)) {
         answer_refuse(core, ask, 404, missing); /* names with escapes are no names of ours */
-        return;
+        return NULL;
     }
     struct query *query = ask_query(core, ask, kind);
     if (query)
         memcpy(query->text, name, sizeof name);
+    return query;
 }
 
 static void find_file(struct core *core, const struct ask *ask, struct chat *chat)
@@ -118,9 +120,29 @@ static void find_file(struct core *core, const struct ask *ask, struct chat *cha
     query_named(core, ask, chat, QUERY_FILE, "name", "File not found");
 }
 
+/* How far the step that runs has come is in no row: the question takes it along. */
 static void get_job(struct core *core, const struct ask *ask, struct chat *chat)
 {
-    query_named(core, ask, chat, QUERY_JOB, "job_id", "Job not found");
+    struct query *query = query_named(core, ask, chat, QUERY_JOB, "job_id", "Job not found");
+    const struct job *job = query ? job_find_open(chat, query->text) : NULL;
+    if (!job)
+        return;
+    query->step = job_next_step(job);
+    query->percent = query->step < job->step_count ? job->steps[query->step].progress : 0;
+}
+
+static void list_jobs(struct core *core, const struct ask *ask, struct chat *chat)
+{
+    if (!is_conversation(chat)) {
+        answer_refuse(core, ask, 404, NO_CHAT);
+        return;
+    }
+    struct json_members body = body_of(ask);
+    struct query *query = ask_query(core, ask, QUERY_JOBS);
+    if (!query)
+        return;
+    query->limit = int_or(&body, "limit", 100, LIST_LIMIT_MAX);
+    query->offset = int_or(&body, "offset", 0, INT64_MAX);
 }
 
 static void get_events(struct core *core, const struct ask *ask, struct chat *chat)
@@ -339,6 +361,9 @@ static const struct route {
     [CALL_FIND_FILE] = {find_file, false},
     [CALL_EXECUTE] = {execute_handle, true},
     [CALL_GET_JOB] = {get_job, false},
+    [CALL_LIST_JOBS] = {list_jobs, false},
+    [CALL_CANCEL_JOB] = {cancel_handle, true},
+    [CALL_RETRY_JOB] = {retry_handle, true},
     [CALL_GET_EVENTS] = {get_events, false},
     [CALL_EXPORT_CHAT] = {export_chat, false},
     [CALL_IMPORT_CHAT] = {import_handle, true},

@@ -10,7 +10,7 @@
 
 #define PARTICIPANT_MAX 64
 #define PARTITION_MAX   16
-#define JOB_ID_MAX      200 /* {chat}_workflow_{ms}_{8hex} */
+#define JOB_ID_MAX      ID_JOB_MAX
 
 enum chat_status { CHAT_CREATED, CHAT_PROCESSING, CHAT_COMPLETED, CHAT_FAILED };
 enum job_status { JOB_PENDING, JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED };
@@ -70,6 +70,9 @@ struct job_row {
     const char *error; /* text of a failed run, or "" */
     uint32_t total_steps;
     int64_t submitted_us, started_us, completed_us;
+    const char *retry_of; /* the job this one repeats, or "" */
+    uint32_t set_back;    /* of the attempts, those that were for a lost spool */
+    bool spools_gone;     /* its finished steps' spools may be missing: nothing goes on after them */
 };
 
 struct step_row {
@@ -100,6 +103,9 @@ struct answer_row {
     uint16_t status;
     const char *message, *body, *job_id; /* job_id: an execute whose answer is the job's end; body then "" */
     int64_t created_us;
+    bool keyed;           /* request_id stands for an idempotency key: the answer is kept as long as its chat */
+    uint64_t fingerprint; /* of the request that got the answer, if keyed */
+    const char *chat_id;  /* of a keyed answer */
 };
 
 struct change {

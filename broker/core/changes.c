@@ -150,12 +150,13 @@ static enum err keep_texts(struct changes *self, struct change *change)
                     &message->metadata);
     case CHANGE_FILE_ADD: return KEEP(self, &file->file_id, &file->chat_id, &file->name, &file->key, &file->job_id);
     case CHANGE_JOB_PUT:
-        return KEEP(self, &job->job_id, &job->chat_id, &job->input_name, &job->input_key, &job->trace, &job->error);
+        return KEEP(self, &job->job_id, &job->chat_id, &job->input_name, &job->input_key, &job->trace, &job->error,
+                    &job->retry_of);
     case CHANGE_STEP_PUT:
         return KEEP(self, &step->step_id, &step->chat_id, &step->job_id, &step->operation, &step->arguments,
                     &step->input_file, &step->output_file, &step->spool_key, &step->result, &step->error_message);
     case CHANGE_EVENT_ADD: return keep_event(self, &change->of.event);
-    case CHANGE_ANSWER_PUT: return KEEP(self, &answer->message, &answer->body, &answer->job_id);
+    case CHANGE_ANSWER_PUT: return KEEP(self, &answer->message, &answer->body, &answer->job_id, &answer->chat_id);
     case CHANGE_GARBAGE_ADD: return KEEP(self, &change->of.garbage_key);
     }
     return ERR_INTERNAL;

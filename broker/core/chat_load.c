@@ -34,6 +34,12 @@ enum err core_load_chat(void *context, const struct chat_row *row)
 /* The newest job that has ended is kept for snapshots, the others go into the queue when their steps are there. */
 static void keep_job(struct core *self, struct chat *chat, struct job *job)
 {
+    if (self->loading_past) {
+        core_forget_past(self);
+        job->phase = JOB_ENDED;
+        self->past = job;
+        return;
+    }
     if (!job_status_final(job->status)) {
         job_link(self, job);
         return;
@@ -63,15 +69,18 @@ enum err core_load_job(void *context, const struct job_row *row)
     job_set_text(self, &job->input_key, row->input_key);
     job_set_text(self, &job->trace, row->trace);
     job_set_text(self, &job->error, row->error);
+    job_set_text(self, &job->retry_of, row->retry_of);
+    job->set_back = row->set_back;
+    job->spools_gone = row->spools_gone;
     keep_job(self, self->loading, job);
     return self->err;
 }
 
-static struct job *loaded_job(const struct chat *chat, const char *job_id)
+static struct job *loaded_job(const struct core *self, const struct chat *chat, const char *job_id)
 {
-    for (struct job *job = chat->jobs; job; job = job->next)
-        if (strcmp(job->id, job_id) == 0)
-            return job;
+    struct job *open = self->loading_past ? self->past : job_find_open(chat, job_id);
+    if (open)
+        return open;
     return chat->newest && strcmp(chat->newest->id, job_id) == 0 ? chat->newest : NULL;
 }
 
@@ -89,7 +98,7 @@ static void restore_message(struct core *self, struct step *step)
 enum err core_load_step(void *context, const struct step_row *row)
 {
     struct core *self = context;
-    struct job *job = loaded_job(self->loading, row->job_id);
+    struct job *job = loaded_job(self, self->loading, row->job_id);
     if (!job || row->index >= job->step_count)
         return ERR_INTERNAL; /* the record contradicts itself */
     struct step *step = &job->steps[row->index];
@@ -123,6 +132,20 @@ enum err core_load_file(void *context, const struct file_row *row)
     struct core *self = context;
     chat_add_file(self, self->loading, row->name, row->key, row->type);
     return self->err;
+}
+
+void core_load_past(struct core *self, const char *chat_id, struct core_time now)
+{
+    self->now = now;
+    self->loading = chat_find(self, chat_id);
+    self->loading_past = true;
+}
+
+void core_forget_past(struct core *self)
+{
+    if (self->past)
+        job_destroy(self, self->past);
+    self->past = NULL;
 }
 
 /* A job that was leased gets one fresh lease time for its worker to show up. */

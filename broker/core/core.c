@@ -142,6 +142,7 @@ void core_destroy(struct core **self_p)
     struct core *self = *self_p;
     if (!self)
         return;
+    core_forget_past(self);
     end_each(self, self->links, end_link);
     end_each(self, self->chats, end_chat);
     end_each(self, self->workers, end_worker);

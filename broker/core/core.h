@@ -54,6 +54,11 @@ enum err core_load_event(void *self, const struct event_row *row) MUST_CHECK;
 enum err core_load_file(void *self, const struct file_row *row) MUST_CHECK;
 enum err core_load_end(struct core *self) MUST_CHECK;
 
+/* true: the call is about a job that has ended and is not in memory: core_load_past() and the job's rows, as for a
+ * chat, come before the input is decided. No rows: there is no such job. It is forgotten after the decision. */
+bool core_wants_job(const struct core *self, const struct input *input, char job_id[JOB_ID_MAX + 1]);
+void core_load_past(struct core *self, const char *chat_id, struct core_time now);
+
 /* Is the answer to this request id in memory? Otherwise the shell asks the record and passes what it finds. */
 bool core_remembers_request(const struct core *self, const unsigned char id[REQUEST_ID_LEN]);
 /* Does this call change something, so that its id may have an answer on record? */

@@ -55,6 +55,8 @@ static void begin(struct core *self, struct core_time now, struct changes *chang
 
 static enum err finish(struct core *self)
 {
+    core_forget_past(self);
+    self->loading_past = false;
     self->changes = NULL;
     self->effects = NULL;
     return self->err;
@@ -106,6 +108,16 @@ static bool named_chat(const struct input *input, char out[ID_CHAT_MAX + 1])
         return call_chat(frame, out) && id_chat_valid(out, strlen(out));
     memcpy(out, frame->chat, ID_CHAT_MAX + 1);
     return id_chat_valid(out, strlen(out));
+}
+
+bool core_wants_job(const struct core *self, const struct input *input, char job_id[JOB_ID_MAX + 1])
+{
+    if (input->kind != INPUT_REQUEST || input->of.request.frame->kind != REQUEST_CALL ||
+        !call_past_job(input->of.request.frame, job_id))
+        return false;
+    const struct chat *chat = chat_find(self, input->of.request.frame->chat);
+    return chat && chat->exists && !job_find_open(chat, job_id) &&
+           !(chat->newest && strcmp(chat->newest->id, job_id) == 0);
 }
 
 bool core_wants_chat(const struct core *self, const struct input *input, char out[ID_CHAT_MAX + 1])

@@ -13,12 +13,13 @@ enum query_kind {
     QUERY_CHATS,   /* text: status or ""; limit, offset */
     QUERY_CHAT,    /* the conversation */
     QUERY_FILE,    /* text: file name */
-    QUERY_JOB,     /* text: job id */
+    QUERY_JOB,     /* text: job id; step and percent: the step that runs, if any */
     QUERY_JOB_END, /* text: job id; answered like the CALL_EXECUTE that started it */
     QUERY_EVENTS,  /* since, limit; epoch and head as they were when it was asked */
     QUERY_RANGE,   /* comes back as INPUT_RANGE */
     QUERY_EXPORT,  /* the chat whole, for a dump */
     QUERY_BACKUP,  /* a snapshot of the whole record */
+    QUERY_JOBS,    /* limit, offset */
 };
 
 struct query {
@@ -31,6 +32,7 @@ struct query {
     int64_t limit, offset;
     uint64_t since, head;
     uint64_t link, generation; /* RANGE */
+    uint32_t step, percent;
 };
 
 struct note {

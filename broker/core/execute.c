@@ -1,7 +1,7 @@
 /* CALL_EXECUTE: from a list of steps to an accepted job. The job fixes its input now; everything about it is on disk
  * before the gateway hears ACCEPTED. */
 #include "core/call.h"
-#include "core/compose.h"
+#include "core/execution.h"
 #include "core/note.h"
 
 #include <inttypes.h>
@@ -62,20 +62,28 @@ static void fill_step(struct core *core, struct step *step, const json_t *from)
     free(text);
 }
 
-static struct job *make_job(struct core *core, struct chat *chat, const struct ask *ask, const json_t *steps)
+struct job *execute_new_job(struct core *core, struct chat *chat, const struct ask *ask, uint32_t steps)
 {
     char id[JOB_ID_MAX + 1], hex[9];
     core_hex(core, hex, 8);
     snprintf(id, sizeof id, "%s_workflow_%" PRId64 "_%s", chat->id, core->now.wall_us / 1000, hex);
-    struct job *job = job_new(core, chat, id, (uint32_t)json_array_size(steps));
+    struct job *job = job_new(core, chat, id, steps);
+    if (!job)
+        return NULL;
+    job_set_text(core, &job->trace, ask->frame->trace);
+    bool later = core->now.wall_us > core->submitted_us;
+    job->submitted_us = core->submitted_us = later ? core->now.wall_us : core->submitted_us + 1;
+    return job;
+}
+
+static struct job *make_job(struct core *core, struct chat *chat, const struct ask *ask, const json_t *steps)
+{
+    struct job *job = execute_new_job(core, chat, ask, (uint32_t)json_array_size(steps));
     if (!job)
         return NULL;
     const struct chat_file *input = chat_last_upload(chat);
     job_set_text(core, &job->input_name, input->name);
     job_set_text(core, &job->input_key, input->key);
-    job_set_text(core, &job->trace, ask->frame->trace);
-    bool later = core->now.wall_us > core->submitted_us;
-    job->submitted_us = core->submitted_us = later ? core->now.wall_us : core->submitted_us + 1;
     for (uint32_t i = 0; i < job->step_count; i++)
         fill_step(core, &job->steps[i], json_array_get(steps, i));
     if (job->step_count > 0)
@@ -83,9 +91,12 @@ static struct job *make_job(struct core *core, struct chat *chat, const struct a
     return job;
 }
 
-static void accept_job(struct core *core, struct job *job)
+/* What the chat's last run left for a retry is not kept beyond the next one. */
+static void queue_job(struct core *core, struct job *job)
 {
     struct chat *chat = job->chat;
+    if (chat->newest)
+        execution_drop_spools(core, chat->newest);
     job_link(core, job);
     job_put(core, job);
     for (uint32_t i = 0; i < job->step_count; i++)
@@ -106,6 +117,22 @@ static void reply(struct core *core, const struct ask *ask, struct job *job, boo
     job_wait(core, job, ask->peer, ask->frame->id);
 }
 
+bool execute_has_room(struct core *core, const struct ask *ask)
+{
+    if (core->open_jobs < core->settings.queue_jobs_max)
+        return true;
+    answer_refuse(core, ask, 503, "Too many jobs are waiting");
+    return false;
+}
+
+void execute_accept(struct core *core, const struct ask *ask, struct job *job, bool wait)
+{
+    queue_job(core, job);
+    answer_keep(core, ask, 202, "Workflow submitted", (struct bytes){0}, job->id);
+    note_write(core, false, "job accepted", job, NULL, NULL);
+    reply(core, ask, job, wait);
+}
+
 static void execute(struct core *core, const struct ask *ask, struct chat *chat, const json_t *body)
 {
     struct fault why;
@@ -114,17 +141,9 @@ static void execute(struct core *core, const struct ask *ask, struct chat *chat,
         answer_refuse(core, ask, 422, why.text);
         return;
     }
-    if (core->open_jobs >= core->settings.queue_jobs_max) {
-        answer_refuse(core, ask, 503, "Too many jobs are waiting");
-        return;
-    }
-    struct job *job = make_job(core, chat, ask, steps);
-    if (!job)
-        return;
-    accept_job(core, job);
-    answer_keep(core, ask, 202, "Workflow submitted", (struct bytes){0}, job->id);
-    note_write(core, false, "job accepted", job, NULL, NULL);
-    reply(core, ask, job, wants_to_wait(body));
+    struct job *job = execute_has_room(core, ask) ? make_job(core, chat, ask, steps) : NULL;
+    if (job)
+        execute_accept(core, ask, job, wants_to_wait(body));
 }
 
 void execute_handle(struct core *core, const struct ask *ask, struct chat *chat)
@@ -136,14 +155,6 @@ void execute_handle(struct core *core, const struct ask *ask, struct chat *chat)
     json_t *body = parse(ask);
     execute(core, ask, chat, body);
     json_decref(body);
-}
-
-static struct job *find_open(const struct chat *chat, const char *job_id)
-{
-    struct job *job = chat ? chat->jobs : NULL;
-    while (job && strcmp(job->id, job_id) != 0)
-        job = job->next;
-    return job;
 }
 
 static void ask_job_end(struct core *core, const struct ask *ask, const char *job_id)
@@ -165,7 +176,7 @@ void execute_again(struct core *core, const struct ask *ask, struct chat *chat, 
     json_t *body = parse(ask);
     bool wait = wants_to_wait(body);
     json_decref(body);
-    struct job *job = find_open(chat, job_id);
+    struct job *job = job_find_open(chat, job_id);
     if (!wait)
         answer_submitted(core, ask->peer, ask->frame->id, job_id);
     else if (job)

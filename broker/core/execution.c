@@ -69,6 +69,10 @@ static void start(struct core *core, struct job *job)
     job->started_us = core->now.wall_us;
     struct compose extra = COMPOSE_INIT;
     compose_int(&extra, "total_steps", job->step_count);
+    if (job->retry_of[0]) {
+        compose_text(&extra, "retry_of", job->retry_of);
+        compose_int(&extra, "first_step", job_next_step(job));
+    }
     compose_text(&extra, "message", "Workflow execution started");
     tell(core, job, "workflow_started", &extra, NULL);
 }
@@ -297,18 +301,50 @@ void execution_step_done(struct core *core, struct job *job, uint32_t i, const s
 
 /* ---- ends ---- */
 
-/* Spools only serve a run that goes on. */
-static void drop_spools(struct core *core, struct job *job)
+static void drop_spool(struct core *core, struct job *job, uint32_t i)
+{
+    struct step *step = &job->steps[i];
+    if (step->spool_key[0] == '\0')
+        return;
+    core_change(core, &(struct change){.kind = CHANGE_GARBAGE_ADD, .of.garbage_key = step->spool_key});
+    job_set_text(core, &step->spool_key, "");
+    core_effect(core, EFFECT_SWEEP);
+}
+
+void execution_drop_spools(struct core *core, struct job *job)
 {
     for (uint32_t i = 0; i < job->step_count; i++) {
-        struct step *step = &job->steps[i];
-        if (step->spool_key[0] == '\0')
-            continue;
-        core_change(core, &(struct change){.kind = CHANGE_GARBAGE_ADD, .of.garbage_key = step->spool_key});
-        job_set_text(core, &step->spool_key, "");
-        job_put_step(core, job, i);
-        core_effect(core, EFFECT_SWEEP);
+        bool had = job->steps[i].spool_key[0];
+        drop_spool(core, job, i);
+        if (had)
+            job_put_step(core, job, i);
     }
+    if (!job->spools_gone) {
+        job->spools_gone = true;
+        job_put(core, job);
+    }
+}
+
+bool execution_step_back(struct core *core, struct job *job)
+{
+    uint32_t upto = job_next_step(job), from = upto;
+    while (from > 0 && job->steps[from - 1].spool_key[0] == '\0')
+        from--;
+    if (from == 0)
+        return false;
+    chat_progress_drop_job(job->chat, job);
+    for (uint32_t i = from - 1; i <= upto && i < job->step_count; i++) {
+        struct step *step = &job->steps[i];
+        drop_spool(core, job, i);
+        step->status = STEP_PENDING;
+        step->progress = 0;
+        step->started_us = step->completed_us = 0;
+        job_set_text(core, &step->result, "");
+        job_set_text(core, &step->output_file, "");
+        job_set_text(core, &step->message, "");
+        job_put_step(core, job, i);
+    }
+    return true;
 }
 
 static void answer_waiters(struct core *core, struct job *job)
@@ -330,7 +366,9 @@ static void end(struct core *core, struct job *job, enum job_status status)
     job_unlink(core, job);
     job->status = status;
     job->completed_us = core->now.wall_us;
-    drop_spools(core, job);
+    bool newest = !chat->jobs && !(chat->newest && chat->newest->submitted_us > job->submitted_us);
+    if (status == JOB_COMPLETED || !newest)
+        execution_drop_spools(core, job); /* a run that may be retried keeps them until the next one is accepted */
     job_put(core, job);
     chat_progress_drop_job(chat, job);
     chat->status = chat->jobs ? CHAT_PROCESSING : status == JOB_COMPLETED ? CHAT_COMPLETED : CHAT_FAILED;

@@ -25,6 +25,13 @@ void execution_step_started(struct core *core, struct job *job, uint32_t i, cons
 void execution_progress(struct core *core, struct job *job, uint32_t i, const struct json_members *event);
 void execution_step_done(struct core *core, struct job *job, uint32_t i, const struct step_outcome *outcome);
 
+/* The run goes back to the step that made what its present step reads: what was kept of it is gone. false: that step
+ * reads the run's own input, there is nothing to go back to. The lease must be over. */
+bool execution_step_back(struct core *core, struct job *job);
+
+/* Gives up what finished steps keep for a run that goes on. */
+void execution_drop_spools(struct core *core, struct job *job);
+
 /* The ends. The job is out of the queue afterwards and may only be looked at until the next end in its chat. */
 void execution_fail(struct core *core, struct job *job, const char *reason, bool server_fault);
 void execution_complete(struct core *core, struct job *job);

@@ -268,6 +268,7 @@ static void put_job(struct import *self, const json_t *job)
     bool final = is_final(job);
     size_t i;
     struct job_row row = {.job_id = import_text(job, "job_id"),
+                          .spools_gone = true, /* a dump has none */
                           .chat_id = self->chat->id,
                           .status = final ? (enum job_status)import_job_status(import_text(job, "status")) : JOB_FAILED,
                           .attempts = (uint32_t)import_number(job, "attempts", UINT32_MAX),

@@ -30,7 +30,7 @@ struct job *job_new(struct core *core, struct chat *chat, const char *id, uint32
         return NULL;
     self->chat = chat;
     strncpy(self->id, id, JOB_ID_MAX);
-    char **const texts[] = {&self->input_name, &self->input_key, &self->trace, &self->error};
+    char **const texts[] = {&self->input_name, &self->input_key, &self->trace, &self->error, &self->retry_of};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         job_set_text(core, texts[i], "");
     self->steps = core_alloc(core, (steps ? steps : 1) * sizeof *self->steps);
@@ -67,6 +67,7 @@ void job_destroy(struct core *core, struct job *self)
     free(self->input_key);
     free(self->trace);
     free(self->error);
+    free(self->retry_of);
     free(self);
 }
 
@@ -135,7 +136,10 @@ void job_put(struct core *core, const struct job *self)
                                                   .total_steps = self->step_count,
                                                   .submitted_us = self->submitted_us,
                                                   .started_us = self->started_us,
-                                                  .completed_us = self->completed_us}});
+                                                  .completed_us = self->completed_us,
+                                                  .retry_of = self->retry_of,
+                                                  .set_back = self->set_back,
+                                                  .spools_gone = self->spools_gone}});
 }
 
 void job_put_step(struct core *core, const struct job *self, uint32_t i)
@@ -157,6 +161,14 @@ void job_put_step(struct core *core, const struct job *self, uint32_t i)
                                                    .error_message = step->error,
                                                    .started_us = step->started_us,
                                                    .completed_us = step->completed_us}});
+}
+
+struct job *job_find_open(const struct chat *chat, const char *job_id)
+{
+    struct job *job = chat ? chat->jobs : NULL;
+    while (job && strcmp(job->id, job_id) != 0)
+        job = job->next;
+    return job;
 }
 
 uint32_t job_next_step(const struct job *self)

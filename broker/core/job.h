@@ -41,10 +41,12 @@ struct job {
     char id[JOB_ID_MAX + 1];
     enum job_status status;
     uint32_t attempts; /* leases that counted */
+    uint32_t set_back; /* of these, the ones that a lost spool made necessary: no fault of a worker */
     bool handed_back;  /* the next lease goes on with the same attempt */
+    bool spools_gone;  /* nothing goes on after its finished steps: their spools may be missing */
     struct token token;
     uint64_t last_number;
-    char *input_name, *input_key, *trace, *error;
+    char *input_name, *input_key, *trace, *error, *retry_of;
     bool server_fault; /* why it failed: not the user's data */
     int64_t submitted_us, started_us, completed_us;
     struct step *steps;
@@ -68,6 +70,7 @@ void job_put_step(struct core *core, const struct job *self, uint32_t i); /* a s
 /* Replaces an owned text by a copy. */
 void job_set_text(struct core *core, char **text, const char *value);
 
+struct job *job_find_open(const struct chat *chat, const char *job_id); /* NULL = none that has not ended */
 uint32_t job_next_step(const struct job *self);                 /* first one not completed; step_count when all are */
 int job_find_step(const struct job *self, const char *step_id); /* -1 = no such step */
 enum file_type job_output_type(const struct job *self, uint32_t i);

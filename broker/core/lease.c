@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SET_BACKS_MAX 16 /* of one run; beyond, whatever loses them is not going to stop */
 #define REST_FIRST_MS 250
 #define REST_MAX_MS   30000
 
@@ -95,12 +96,16 @@ void lease_grant(struct core *core, struct job *job, struct worker *worker)
     buf_fini(&body);
 }
 
-static int64_t rest_ms(uint32_t attempts)
+/* Half of it is drawn by lot, so that jobs that were lost together do not come back together. */
+static int64_t rest_ms(struct core *core, uint32_t attempts)
 {
     int64_t ms = REST_FIRST_MS;
     while (attempts-- > 1 && ms < REST_MAX_MS)
         ms *= 2;
-    return ms < REST_MAX_MS ? ms : REST_MAX_MS;
+    ms = ms < REST_MAX_MS ? ms : REST_MAX_MS;
+    uint32_t lot;
+    core->random.fill(core->random.context, &lot, sizeof lot);
+    return ms / 2 + (int64_t)(lot % (uint64_t)(ms / 2 + 1));
 }
 
 void lease_lost(struct core *core, struct job *job, const char *cause)
@@ -111,14 +116,28 @@ void lease_lost(struct core *core, struct job *job, const char *cause)
         execution_complete(core, job); /* only its last word was missing */
         return;
     }
-    if (job->attempts >= core->settings.attempts_max) {
+    uint32_t counted = job->attempts - job->set_back;
+    if (counted >= core->settings.attempts_max) {
         char reason[200];
-        snprintf(reason, sizeof reason, "%s (attempt %" PRIu32 " of %" PRIu32 ")", cause, job->attempts,
+        snprintf(reason, sizeof reason, "%s (attempt %" PRIu32 " of %" PRIu32 ")", cause, counted,
                  core->settings.attempts_max);
         execution_fail(core, job, reason, true);
         return;
     }
-    job->due_ms = core->now.mono_ms + rest_ms(job->attempts);
+    job->due_ms = core->now.mono_ms + rest_ms(core, job->attempts);
+}
+
+bool lease_set_back(struct core *core, struct job *job, const char *cause)
+{
+    if (job->set_back >= SET_BACKS_MAX || !execution_step_back(core, job))
+        return false;
+    note_write(core, true, "run goes back: what a step had kept is lost", job, job->worker ? job->worker->id : NULL,
+               cause);
+    lease_end(core, job);
+    job->set_back++;
+    job_put(core, job);
+    job->due_ms = core->now.mono_ms + rest_ms(core, job->set_back);
+    return true;
 }
 
 void lease_back(struct core *core, struct job *job)
@@ -134,8 +153,10 @@ static void tick_job(struct core *core, struct job *job)
 {
     int64_t ran_ms = (core->now.wall_us - job->started_us) / 1000;
     if (job->started_us > 0 && ran_ms > core->settings.run_timeout_ms) {
-        char reason[100];
-        snprintf(reason, sizeof reason, "The run took longer than %" PRId64 " seconds",
+        char reason[160];
+        snprintf(reason, sizeof reason,
+                 "The workflow took longer than its limit of %" PRId64
+                 " seconds (chat_workflows.execution.run_timeout_seconds)",
                  core->settings.run_timeout_ms / 1000);
         if (job->worker)
             lease_revoke(core, &job->worker->peer, &job->token, reason);

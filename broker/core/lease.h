@@ -17,6 +17,9 @@ void lease_renew(struct core *core, struct job *job, struct worker *worker);
 void lease_end(struct core *core, struct job *job);
 /* The worker is gone: the job rests and goes on elsewhere, or fails when it had its attempts. `cause` in words. */
 void lease_lost(struct core *core, struct job *job, const char *cause);
+/* What the job's present step reads is lost: the job goes on at the step that made it, and that attempt is nobody's
+ * fault. false: no step made it, and nothing has happened. */
+bool lease_set_back(struct core *core, struct job *job, const char *cause);
 /* The worker drains: the job goes on elsewhere at once and keeps its attempts. */
 void lease_back(struct core *core, struct job *job);
 void lease_revoke(struct core *core, const struct peer *peer, const struct token *token, const char *reason);

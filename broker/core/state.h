@@ -32,6 +32,8 @@ struct core {
     struct dedupe *answers;    /* request id -> struct kept_answer */
     struct dedupe *events;     /* epoch/event_id -> uint64_t seq */
     struct chat *loading;
+    bool loading_past;
+    struct job *past; /* a job that has ended, for the call being decided; owned, belongs to no chat */
     bool tapped;
     uint64_t open_jobs, rooms;
     int64_t submitted_us; /* of the newest job: every job gets a later one, so that the record keeps their order */
@@ -40,6 +42,7 @@ struct core {
     size_t trimmed_chats; /* left by the newest core_trim() */
 };
 
+void core_forget_past(struct core *self); /* chat_load.c */
 /* Remembers the first failure. */
 void core_fail(struct core *self, enum err err);
 /* Zeroed memory, or NULL after core_fail(). */

@@ -251,8 +251,8 @@ static bool step_failed(struct core *core, struct job *job, const struct told *t
     json_member_plain_text(json_members_find(&told->detail, "kind"), kind, sizeof kind);
     if (strcmp(kind, "lost") == 0)
         lease_lost(core, job, message);
-    else
-        execution_fail(core, job, message, strcmp(kind, "server") == 0);
+    else if (strcmp(kind, "input") != 0 || !lease_set_back(core, job, message))
+        execution_fail(core, job, message, strcmp(kind, "user") != 0);
     return true;
 }
 

@@ -115,29 +115,39 @@ static enum err load_steps(struct store *self, const char *chat_id, const char *
     return err == ERR_END ? ERR_OK : err;
 }
 
-/* Each job is followed by its steps. */
-static enum err load_jobs(struct store *self, const char *chat_id, const struct store_load *to, struct fault *why)
+static struct job_row job_row_of(sqlite3_stmt *s)
 {
-    sqlite3_stmt *s = self->statement[LOAD_JOBS];
-    db_bind_text(s, 1, chat_id);
+    return (struct job_row){
+        .job_id = db_text(s, 0),
+        .chat_id = db_text(s, 1),
+        .status = job_status_of(db_text(s, 2)),
+        .attempts = (uint32_t)db_int(s, 3),
+        .token = {(uint64_t)db_int(s, 4), (uint64_t)db_int(s, 5)},
+        .last_number = (uint64_t)db_int(s, 6),
+        .input_name = db_text(s, 7),
+        .input_key = db_text(s, 8),
+        .trace = db_text(s, 9),
+        .error = db_text(s, 10),
+        .total_steps = (uint32_t)db_int(s, 11),
+        .submitted_us = db_int(s, 12),
+        .started_us = db_int(s, 13),
+        .completed_us = db_int(s, 14),
+        .retry_of = db_text(s, 15),
+        .set_back = (uint32_t)db_int(s, 16),
+        .spools_gone = db_int(s, 17) != 0,
+    };
+}
+
+/* Each job is followed by its steps. */
+static enum err load_jobs(struct store *self, enum store_statement which, const char *chat_id,
+                          const struct store_load *to, bool *any, struct fault *why)
+{
+    sqlite3_stmt *s = self->statement[which];
     enum err err;
+    db_bind_text(s, 1, chat_id);
     while ((err = db_row(&self->db, s, why)) == ERR_OK) {
-        struct job_row row = {
-            .job_id = db_text(s, 0),
-            .chat_id = db_text(s, 1),
-            .status = job_status_of(db_text(s, 2)),
-            .attempts = (uint32_t)db_int(s, 3),
-            .token = {(uint64_t)db_int(s, 4), (uint64_t)db_int(s, 5)},
-            .last_number = (uint64_t)db_int(s, 6),
-            .input_name = db_text(s, 7),
-            .input_key = db_text(s, 8),
-            .trace = db_text(s, 9),
-            .error = db_text(s, 10),
-            .total_steps = (uint32_t)db_int(s, 11),
-            .submitted_us = db_int(s, 12),
-            .started_us = db_int(s, 13),
-            .completed_us = db_int(s, 14),
-        };
+        struct job_row row = job_row_of(s);
+        *any = true;
         err = to->job(to->context, &row);
         if (err == ERR_OK)
             err = load_steps(self, chat_id, row.job_id, to, why);
@@ -145,6 +155,15 @@ static enum err load_jobs(struct store *self, const char *chat_id, const struct 
             return stop(s, err);
     }
     return err == ERR_END ? ERR_OK : err;
+}
+
+enum err store_load_job(struct store *self, const char *chat_id, const char *job_id, const struct store_load *to,
+                        struct fault *why)
+{
+    bool found = false;
+    db_bind_text(self->statement[LOAD_JOB], 2, job_id);
+    enum err err = load_jobs(self, LOAD_JOB, chat_id, to, &found, why);
+    return err == ERR_OK && !found ? fault_set(why, ERR_NOT_FOUND, "Job not found") : err;
 }
 
 struct event_row event_row_of(sqlite3_stmt *s)
@@ -203,9 +222,10 @@ static enum err load_files(struct store *self, const char *chat_id, const struct
 enum err store_load_chat(struct store *self, const char *chat_id, uint32_t events, const struct store_load *to,
                          struct fault *why)
 {
+    bool jobs;
     enum err err = load_chat_row(self, chat_id, to, why);
     if (err == ERR_OK)
-        err = load_jobs(self, chat_id, to, why);
+        err = load_jobs(self, LOAD_JOBS, chat_id, to, &jobs, why);
     if (err == ERR_OK)
         err = load_events(self, chat_id, events, to, why);
     if (err == ERR_OK)
@@ -268,6 +288,9 @@ enum err store_find_answer(struct store *self, const unsigned char id[REQUEST_ID
     memcpy(out->request_id, id, REQUEST_ID_LEN);
     out->status = (uint16_t)db_int(s, 0);
     out->created_us = db_int(s, 4);
+    out->keyed = db_int(s, 5) != 0;
+    out->fingerprint = (uint64_t)db_int(s, 6);
+    out->chat_id = "";
     return stop(s, keep_answer_texts(s, out, space));
 }
 

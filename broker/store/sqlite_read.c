@@ -17,6 +17,7 @@ enum read_statement {
     READ_FILES,
     READ_FILE,
     READ_JOB,
+    READ_JOBS,
     READ_JOB_STEPS,
     READ_JOB_FILES,
     READ_EVENTS,
@@ -31,6 +32,11 @@ enum read_statement {
     "s.step_id, s.operation, s.arguments, s.input_file, s.output_file, s.status, s.progress, s.error_message,"         \
     " s.started_us, s.completed_us, s.result, " FILE_TYPE_OF("s.input_file") ", " FILE_TYPE_OF("s.output_file")
 
+#define JOB_COLUMNS                                                                                                    \
+    "job_id, status, attempts, error, total_steps, submitted_us, started_us, completed_us, retry_of,"                  \
+    " (SELECT COUNT(*) FROM workflow_steps s WHERE s.chat_id = jobs.chat_id AND s.job_id = jobs.job_id"                \
+    " AND s.status = 'completed')"
+
 static const char *const sql[READ_STATEMENTS] = {
     [READ_CHATS] = "SELECT " SUMMARY " FROM conversations WHERE room = 0 ORDER BY created_us DESC LIMIT ?2 OFFSET ?3",
     [READ_CHATS_OF_STATUS] = "SELECT " SUMMARY " FROM conversations WHERE room = 0 AND status = ?1"
@@ -43,12 +49,15 @@ static const char *const sql[READ_STATEMENTS] = {
     [READ_FILES] = "SELECT name, file_type FROM files WHERE chat_id = ? ORDER BY position",
     [READ_FILE] = "SELECT name, key, bytes FROM files WHERE chat_id = ? AND name = ?"
                   " ORDER BY file_type = 'uploaded' DESC, position DESC LIMIT 1",
-    [READ_JOB] = "SELECT job_id, status, attempts, error, total_steps, submitted_us, started_us, completed_us,"
-                 " (SELECT partition_key FROM conversations c WHERE c.chat_id = jobs.chat_id) FROM jobs"
-                 " WHERE chat_id = ? AND job_id = ?",
+    [READ_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 ORDER BY submitted_us DESC LIMIT ?2 OFFSET ?3",
+    [READ_JOB] =
+        "SELECT " JOB_COLUMNS ", (SELECT partition_key FROM conversations c WHERE c.chat_id = jobs.chat_id) FROM jobs"
+        " WHERE chat_id = ? AND job_id = ?",
     [READ_JOB_STEPS] = "SELECT " STEP_COLUMNS " FROM workflow_steps s WHERE s.chat_id = ? AND s.job_id = ?"
                        " ORDER BY step_index",
-    [READ_JOB_FILES] = "SELECT name, file_type FROM files WHERE chat_id = ? AND job_id = ? ORDER BY position",
+    [READ_JOB_FILES] = "SELECT s.output_file, " FILE_TYPE_OF(
+        "s.output_file") " FROM workflow_steps s"
+                         " WHERE s.chat_id = ? AND s.job_id = ? AND s.output_file <> '' ORDER BY step_index",
     [READ_EVENTS] = "SELECT chat_id, seq, type, job_id, event_id, body, created_us FROM events"
                     " WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?",
 };
@@ -327,7 +336,23 @@ static json_t *job_of(sqlite3_stmt *s)
     json_object_set_new(job, "submitted_at", time_or_null(db_int(s, 5)));
     json_object_set_new(job, "started_at", time_or_null(db_int(s, 6)));
     json_object_set_new(job, "completed_at", time_or_null(db_int(s, 7)));
+    json_object_set_new(job, "retry_of", text_or_null(db_text(s, 8)));
+    int64_t steps = db_int(s, 4), done = db_int(s, 9);
+    bool completed = job_status_of(db_text(s, 1)) == JOB_COMPLETED;
+    json_object_set_new(job, "progress", json_integer(completed ? 100 : steps > 0 ? done * 100 / steps : 0));
     return job;
+}
+
+/* The step that runs has come further than its row says; the run's own progress goes by its steps. */
+static void add_progress(json_t *job, json_t *steps, const struct store_progress *now)
+{
+    json_t *step = json_array_get(steps, now->step);
+    const char *status = json_string_value(json_object_get(step, "status"));
+    if (!status || strcmp(status, step_status_name(STEP_RUNNING)) != 0)
+        return;
+    json_object_set_new(step, "progress", json_integer(now->percent));
+    json_int_t done = (json_int_t)now->step * 100 + now->percent;
+    json_object_set_new(job, "progress", json_integer(done / (json_int_t)json_array_size(steps)));
 }
 
 /* {"results":[...],"output_files":[...]} of a completed job. */
@@ -342,8 +367,28 @@ static enum err job_result(struct store_reader *self, const struct place *place,
     return err == ERR_OK ? files_into(self, READ_JOB_FILES, place, job_id, NULL, outputs, why) : err;
 }
 
+enum err store_read_jobs(struct store_reader *self, const char *chat_id, int64_t limit, int64_t offset,
+                         struct buf *json, struct fault *why)
+{
+    sqlite3_stmt *s = self->statement[READ_JOBS];
+    db_bind_text(s, 1, chat_id);
+    db_bind_int(s, 2, limit);
+    db_bind_int(s, 3, offset);
+    json_t *list = json_array(), *answer = json_object();
+    enum err err;
+    while ((err = db_row(&self->db, s, why)) == ERR_OK)
+        json_array_append_new(list, job_of(s));
+    json_object_set_new(answer, "count", json_integer((json_int_t)json_array_size(list)));
+    json_object_set_new(answer, "jobs", list);
+    if (err == ERR_END)
+        return give_json(answer, json, why);
+    json_decref(answer);
+    return err;
+}
+
 enum err store_read_job(struct store_reader *self, const char *chat_id, const char *job_id,
-                        const struct store_paths *paths, struct buf *json, struct fault *why)
+                        const struct store_paths *paths, const struct store_progress *now, struct buf *json,
+                        struct fault *why)
 {
     sqlite3_stmt *s = self->statement[READ_JOB];
     db_bind_text(s, 1, chat_id);
@@ -354,12 +399,14 @@ enum err store_read_job(struct store_reader *self, const char *chat_id, const ch
     json_t *job = job_of(s);
     bool completed = job_status_of(db_text(s, 1)) == JOB_COMPLETED;
     struct place place = {.workflows_path = paths->workflows_path, .chat_id = chat_id};
-    snprintf(place.partition, sizeof place.partition, "%s", db_text(s, 8));
+    snprintf(place.partition, sizeof place.partition, "%s", db_text(s, 10));
     sqlite3_reset(s);
     json_t *steps = json_array();
     json_object_set_new(job, "steps", steps);
     json_object_set_new(job, "result", json_null());
     err = rows_into(self, READ_JOB_STEPS, &place, job_id, step_of, steps, why);
+    if (err == ERR_OK && now)
+        add_progress(job, steps, now);
     if (err == ERR_OK && completed)
         err = job_result(self, &place, job_id, job, why);
     if (err == ERR_OK)

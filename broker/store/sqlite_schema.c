@@ -17,7 +17,9 @@ static const char *const tables =
     " status TEXT NOT NULL, final INTEGER NOT NULL, attempts INTEGER NOT NULL, token_term INTEGER NOT NULL,"
     " token_counter INTEGER NOT NULL, last_number INTEGER NOT NULL, input_name TEXT NOT NULL, input_key TEXT NOT NULL,"
     " trace TEXT NOT NULL, error TEXT NOT NULL, total_steps INTEGER NOT NULL, submitted_us INTEGER NOT NULL,"
-    " started_us INTEGER NOT NULL, completed_us INTEGER NOT NULL, PRIMARY KEY(chat_id, job_id)) WITHOUT ROWID;"
+    " started_us INTEGER NOT NULL, completed_us INTEGER NOT NULL, retry_of TEXT NOT NULL DEFAULT '',"
+    " set_back INTEGER NOT NULL DEFAULT 0, spools_gone INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(chat_id, job_id)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS jobs_open ON jobs(chat_id, submitted_us) WHERE final = 0;"
     "CREATE TABLE IF NOT EXISTS workflow_steps("
     " step_id TEXT NOT NULL, chat_id TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,"
@@ -37,8 +39,23 @@ static const char *const tables =
     "CREATE UNIQUE INDEX IF NOT EXISTS events_outside ON events(chat_id, event_id) WHERE event_id IS NOT NULL;"
     "CREATE TABLE IF NOT EXISTS answers("
     " request_id BLOB PRIMARY KEY, status INTEGER NOT NULL, message TEXT NOT NULL, body TEXT NOT NULL,"
-    " job_id TEXT NOT NULL, created_us INTEGER NOT NULL) WITHOUT ROWID;"
+    " job_id TEXT NOT NULL, created_us INTEGER NOT NULL, keyed INTEGER NOT NULL DEFAULT 0,"
+    " fingerprint INTEGER NOT NULL DEFAULT 0, chat_id TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS garbage(key TEXT PRIMARY KEY, created_us INTEGER NOT NULL) WITHOUT ROWID;";
+
+/* What makes a file of version N one of version N + 1. */
+static const char *const upgrades[SCHEMA_VERSION] = {
+    [1] = "ALTER TABLE jobs ADD COLUMN retry_of TEXT NOT NULL DEFAULT '';"
+          "ALTER TABLE jobs ADD COLUMN set_back INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE jobs ADD COLUMN spools_gone INTEGER NOT NULL DEFAULT 0;"
+          "UPDATE jobs SET spools_gone = final;"
+          "ALTER TABLE answers ADD COLUMN keyed INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE answers ADD COLUMN fingerprint INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE answers ADD COLUMN chat_id TEXT NOT NULL DEFAULT '';",
+};
+
+/* On columns that an upgrade may have added. */
+static const char *const late_indexes = "CREATE INDEX IF NOT EXISTS answers_keyed ON answers(chat_id) WHERE keyed = 1;";
 
 /* The value of a meta key, or 0 when it was never set. */
 static enum err read_meta(struct db *db, const char *key, int64_t *value, struct fault *why)
@@ -80,7 +97,11 @@ enum err schema_ensure(struct db *db, struct fault *why)
     if (err == ERR_OK && version > SCHEMA_VERSION)
         err = fault_set(why, ERR_UNSUPPORTED, "the record has schema version %lld, this program knows %d",
                         (long long)version, SCHEMA_VERSION);
-    if (err == ERR_OK && version == 0)
+    for (int64_t from = version; err == ERR_OK && from > 0 && from < SCHEMA_VERSION; from++)
+        err = db_run(db, upgrades[from], why);
+    if (err == ERR_OK)
+        err = db_run(db, late_indexes, why);
+    if (err == ERR_OK && version < SCHEMA_VERSION)
         err = write_meta(db, "schema_version", SCHEMA_VERSION, why);
     if (err == ERR_OK)
         return db_run(db, "COMMIT", why);

@@ -10,16 +10,17 @@
  *   files           uploads and outputs: name as clients know it, key as `common/files` knows it
  *   jobs            every run, its newest lease token
  *   events          the durable events, dense in seq from 1 for each chat
- *   answers         request id -> the answer given, so that a request sent again changes nothing
+ *   answers         request id -> the answer given, so that a request sent again changes nothing; idempotency keys too
  *   garbage         keys of files no row names any more */
 #ifndef SQLITE_SCHEMA_H
 #define SQLITE_SCHEMA_H
 
 #include "store/sqlite_db.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
-/* Makes the tables in a new file; refuses (ERR_UNSUPPORTED) a file of a newer version. */
+/* Makes the tables in a new file, brings an older file up to date; refuses (ERR_UNSUPPORTED) a file of a newer version.
+ */
 enum err schema_ensure(struct db *db, struct fault *why) MUST_CHECK;
 /* Says in a copy of the record that it is one. */
 enum err schema_mark_copy(struct db *db, struct fault *why) MUST_CHECK;

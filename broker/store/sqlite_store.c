@@ -11,6 +11,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#define JOB_COLUMNS                                                                                                    \
+    "job_id, chat_id, status, attempts, token_term, token_counter, last_number, input_name, input_key, trace, error,"  \
+    " total_steps, submitted_us, started_us, completed_us, retry_of, set_back, spools_gone"
+
 static const char *const sql[STORE_STATEMENTS] = {
     [WRITE_CHAT] = "INSERT INTO conversations VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(chat_id) DO UPDATE SET"
                    " participant_name=?3, status=?4, partition_key=?5, metadata=?6, epoch=?7, head=?8, updated_us=?10",
@@ -19,31 +23,31 @@ static const char *const sql[STORE_STATEMENTS] = {
     [WRITE_CHAT_GARBAGE_FILES] = "INSERT OR IGNORE INTO garbage SELECT key, ?2 FROM files WHERE chat_id = ?1",
     [WRITE_CHAT_GARBAGE_SPOOLS] = "INSERT OR IGNORE INTO garbage SELECT spool_key, ?2 FROM workflow_steps"
                                   " WHERE chat_id = ?1 AND spool_key <> ''",
+    [WRITE_CHAT_ANSWERS] = "DELETE FROM answers WHERE keyed = 1 AND chat_id = ?1",
     [WRITE_CHAT_DELETE] = "DELETE FROM conversations WHERE chat_id = ?",
     [WRITE_MESSAGE] = "INSERT INTO messages(message_id, chat_id, message_type, content, metadata, created_us)"
                       " VALUES(?,?,?,?,?,?)",
     [WRITE_FILE] = "INSERT INTO files(file_id, chat_id, name, key, file_type, bytes, job_id, created_us)"
                    " VALUES(?,?,?,?,?,?,?,?)",
     [WRITE_JOB] =
-        "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
+        "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
         " ON CONFLICT(chat_id, job_id) DO UPDATE SET status=?3, final=?4, attempts=?5, token_term=?6, token_counter=?7,"
-        " last_number=?8, error=?12, started_us=?15, completed_us=?16",
+        " last_number=?8, error=?12, started_us=?15, completed_us=?16, set_back=?18, spools_gone=?19",
     [WRITE_STEP] = "INSERT INTO workflow_steps VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"
                    " ON CONFLICT(chat_id, job_id, step_index) DO UPDATE SET input_file=?7, output_file=?8, "
                    "spool_key=?9, result=?10,"
                    " status=?11, progress=?12, error_message=?13, started_us=?14, completed_us=?15",
     [WRITE_EVENT] = "INSERT INTO events VALUES(?1,?2,?3,?4,NULLIF(?5,''),?6,?7)",
     [WRITE_HEAD] = "UPDATE conversations SET head = ?2 WHERE chat_id = ?1",
-    [WRITE_ANSWER] = "INSERT OR REPLACE INTO answers VALUES(?,?,?,?,?,?)",
+    [WRITE_ANSWER] = "INSERT OR REPLACE INTO answers VALUES(?,?,?,?,?,?,?,?,?)",
     [WRITE_GARBAGE] = "INSERT OR IGNORE INTO garbage VALUES(?, CAST(strftime('%s','now') AS INTEGER) * 1000000)",
     [WRITE_GARBAGE_DONE] = "DELETE FROM garbage WHERE key = ?",
     [LOAD_CHAT] = "SELECT chat_id, room, participant_name, status, partition_key, metadata, epoch, head, created_us,"
                   " updated_us FROM conversations WHERE chat_id = ?",
-    [LOAD_JOBS] =
-        "SELECT job_id, chat_id, status, attempts, token_term, token_counter, last_number, input_name, input_key,"
-        " trace, error, total_steps, submitted_us, started_us, completed_us FROM jobs WHERE chat_id = ?1 AND job_id IN"
-        " (SELECT job_id FROM jobs WHERE chat_id = ?1 AND final = 0 UNION"
-        " SELECT MAX(job_id) FROM jobs WHERE chat_id = ?1) ORDER BY submitted_us, job_id",
+    [LOAD_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 AND job_id IN"
+                  " (SELECT job_id FROM jobs WHERE chat_id = ?1 AND final = 0 UNION"
+                  " SELECT MAX(job_id) FROM jobs WHERE chat_id = ?1 AND final = 1) ORDER BY submitted_us, job_id",
+    [LOAD_JOB] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 AND job_id = ?2",
     [LOAD_STEPS] =
         "SELECT step_id, chat_id, job_id, step_index, operation, arguments, input_file, output_file, spool_key,"
         " result, status, progress, error_message, started_us, completed_us FROM workflow_steps"
@@ -53,7 +57,8 @@ static const char *const sql[STORE_STATEMENTS] = {
     [LOAD_FILES] = "SELECT file_id, chat_id, name, key, file_type, bytes, job_id, created_us FROM files"
                    " WHERE chat_id = ? ORDER BY position",
     [LOAD_BUSY] = "SELECT chat_id FROM jobs WHERE final = 0 GROUP BY chat_id ORDER BY MIN(submitted_us)",
-    [LOAD_ANSWER] = "SELECT status, message, body, job_id, created_us FROM answers WHERE request_id = ?",
+    [LOAD_ANSWER] =
+        "SELECT status, message, body, job_id, created_us, keyed, fingerprint FROM answers WHERE request_id = ?",
     [LOAD_COUNTS] =
         "SELECT (SELECT COUNT(*) FROM conversations WHERE room = 1), (SELECT COUNT(*) FROM jobs WHERE final = 0)",
     [LOAD_EVENT_ID] = "SELECT seq FROM events WHERE chat_id = ? AND event_id = ?",
@@ -155,12 +160,12 @@ static enum err put_chat(struct store *self, const struct chat_row *row, struct 
 static enum err delete_chat(struct store *self, const struct chat_row *row, struct fault *why)
 {
     static const enum store_statement order[] = {WRITE_CHAT_GARBAGE_FILES, WRITE_CHAT_GARBAGE_SPOOLS,
-                                                 WRITE_CHAT_DELETE};
+                                                 WRITE_CHAT_ANSWERS, WRITE_CHAT_DELETE};
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < sizeof order / sizeof *order; i++) {
         sqlite3_stmt *s = self->statement[order[i]];
         db_bind_text(s, 1, row->chat_id);
-        if (order[i] != WRITE_CHAT_DELETE)
+        if (order[i] == WRITE_CHAT_GARBAGE_FILES || order[i] == WRITE_CHAT_GARBAGE_SPOOLS)
             db_bind_int(s, 2, row->updated_us);
         err = run(self, order[i], NULL, why);
     }
@@ -212,6 +217,9 @@ static enum err put_job(struct store *self, const struct job_row *row, struct fa
     db_bind_int(s, 14, row->submitted_us);
     db_bind_int(s, 15, row->started_us);
     db_bind_int(s, 16, row->completed_us);
+    db_bind_text(s, 17, row->retry_of);
+    db_bind_int(s, 18, row->set_back);
+    db_bind_int(s, 19, row->spools_gone);
     return run(self, WRITE_JOB, NULL, why);
 }
 
@@ -268,6 +276,9 @@ static enum err put_answer(struct store *self, const struct answer_row *row, str
     db_bind_text(s, 4, row->body);
     db_bind_text(s, 5, row->job_id);
     db_bind_int(s, 6, row->created_us);
+    db_bind_int(s, 7, row->keyed);
+    db_bind_int(s, 8, (int64_t)row->fingerprint);
+    db_bind_text(s, 9, row->chat_id);
     return run(self, WRITE_ANSWER, NULL, why);
 }
 

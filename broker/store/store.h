@@ -22,8 +22,9 @@ void store_close(struct store **self_p);
 enum err store_commit(struct store *self, const struct changes *batch, struct fault *why) MUST_CHECK;
 
 /* What the core needs of one chat before it can decide: called in the writer's thread, sees every commit before it.
- * ERR_NOT_FOUND: no such chat. Callbacks get borrowed rows in order: chat, jobs that are not final and the newest one
- * (submitted order), their steps (index order), the newest `events` durable events (ascending), names of all files. */
+ * ERR_NOT_FOUND: no such chat. Callbacks get borrowed rows in order: chat, jobs that are not final and the newest that
+ * is (submitted order), their steps (index order), the newest `events` durable events (ascending), names of all files.
+ */
 struct store_load {
     void *context;
     enum err (*chat)(void *context, const struct chat_row *row);
@@ -34,6 +35,9 @@ struct store_load {
 };
 enum err store_load_chat(struct store *self, const char *chat_id, uint32_t events, const struct store_load *to,
                          struct fault *why) MUST_CHECK;
+/* One job of a chat and its steps, whatever its state. ERR_NOT_FOUND: no such job. */
+enum err store_load_job(struct store *self, const char *chat_id, const char *job_id, const struct store_load *to,
+                        struct fault *why) MUST_CHECK;
 /* Ids of chats with a job that is not final, in the order of their oldest job: loaded at start. */
 enum err store_busy_chats(struct store *self, enum err (*each)(void *context, const char *chat_id), void *context,
                           struct fault *why) MUST_CHECK;
@@ -62,8 +66,18 @@ enum err store_read_chat(struct store_reader *self, const char *chat_id, const s
                          struct buf *json, struct fault *why) MUST_CHECK;
 enum err store_read_file(struct store_reader *self, const char *chat_id, const char *name, struct buf *json,
                          struct fault *why) MUST_CHECK;
+/* Jobs of a chat without their steps, newest first: {"jobs":[...],"count":n}. */
+enum err store_read_jobs(struct store_reader *self, const char *chat_id, int64_t limit, int64_t offset,
+                         struct buf *json, struct fault *why) MUST_CHECK;
+
+/* How far a running step has come, which no row says. */
+struct store_progress {
+    uint32_t step, percent;
+};
+/* now: NULL = not known. */
 enum err store_read_job(struct store_reader *self, const char *chat_id, const char *job_id,
-                        const struct store_paths *paths, struct buf *json, struct fault *why) MUST_CHECK;
+                        const struct store_paths *paths, const struct store_progress *now, struct buf *json,
+                        struct fault *why) MUST_CHECK;
 /* Events with seq > since, ascending, at most `limit` and about `bytes_max` bytes; each row borrowed. */
 enum err store_read_events(struct store_reader *self, const char *chat_id, uint64_t since, uint32_t limit,
                            size_t bytes_max, enum err (*each)(void *context, const struct event_row *row),

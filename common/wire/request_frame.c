@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum field { END = 0, LINK, ATTACH, NUMBER, ID, CALL, CHAT, SINCE, EPOCH, TRACE, STATUS, MESSAGE, BODY };
+enum field { END = 0, LINK, ATTACH, NUMBER, ID, CALL, CHAT, SINCE, EPOCH, TRACE, KEY, STATUS, MESSAGE, BODY };
 
 #define FIELDS_MAX 8
 
@@ -15,7 +15,7 @@ static const struct layout {
     {REQUEST_ATTACH, {LINK, ATTACH, CHAT, SINCE, EPOCH}},
     {REQUEST_DETACH, {LINK, ATTACH}},
     {REQUEST_BEAT, {LINK, NUMBER}},
-    {REQUEST_CALL, {LINK, ID, CALL, CHAT, TRACE, BODY}},
+    {REQUEST_CALL, {LINK, ID, CALL, CHAT, TRACE, KEY, BODY}},
     {REQUEST_FORGET, {ID}},
     {REQUEST_ANSWER, {ID, STATUS, MESSAGE, BODY}},
     {REQUEST_ACCEPTED, {ID, BODY}},
@@ -46,6 +46,10 @@ static void write_field(struct pack *to, const struct request_frame *self, enum 
         break;
     case EPOCH: pack_text(to, self->epoch); break;
     case TRACE: pack_text(to, self->trace); break;
+    case KEY:
+        pack_bytes(to, self->key, self->keyed ? sizeof self->key : 0);
+        pack_u64(to, self->keyed ? self->fingerprint : 0);
+        break;
     case STATUS: pack_u16(to, self->status); break;
     case MESSAGE: pack_bytes(to, self->message.at, self->message.len); break;
     case BODY: pack_bytes(to, self->body.at, self->body.len); break;
@@ -57,6 +61,18 @@ static void read_chat(struct unpack *from, struct request_frame *out)
 {
     unpack_text(from, out->chat, sizeof out->chat);
     if (out->chat[0] && !id_chat_valid(out->chat, strlen(out->chat)))
+        from->bad = true;
+}
+
+/* Sixteen bytes, or none. */
+static void read_key(struct unpack *from, struct request_frame *out)
+{
+    struct bytes key = unpack_bytes(from);
+    out->fingerprint = unpack_u64(from);
+    out->keyed = key.len > 0;
+    if (key.len == sizeof out->key)
+        memcpy(out->key, key.at, key.len);
+    else if (key.len > 0)
         from->bad = true;
 }
 
@@ -91,6 +107,7 @@ static void read_field(struct unpack *from, struct request_frame *out, enum fiel
     }
     case EPOCH: unpack_text(from, out->epoch, sizeof out->epoch); break;
     case TRACE: unpack_text(from, out->trace, sizeof out->trace); break;
+    case KEY: read_key(from, out); break;
     case STATUS: out->status = unpack_u16(from); break;
     case MESSAGE: out->message = unpack_bytes(from); break;
     case BODY: out->body = unpack_bytes(from); break;
@@ -138,6 +155,9 @@ const char *call_name(enum call call)
     case CALL_FIND_FILE: return "find_file";
     case CALL_EXECUTE: return "execute";
     case CALL_GET_JOB: return "get_job";
+    case CALL_LIST_JOBS: return "list_jobs";
+    case CALL_CANCEL_JOB: return "cancel_job";
+    case CALL_RETRY_JOB: return "retry_job";
     case CALL_GET_EVENTS: return "get_events";
     case CALL_EXPORT_CHAT: return "export_chat";
     case CALL_IMPORT_CHAT: return "import_chat";

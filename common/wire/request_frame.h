@@ -18,7 +18,7 @@
 #include "id.h"
 #include "wire/pack.h"
 
-#define REQUEST_VERSION 1
+#define REQUEST_VERSION 2
 #define REQUEST_ID_LEN  16
 #define EPOCH_MAX       33 /* 32 hex digits and a NUL; "" = none */
 
@@ -50,6 +50,10 @@ enum call {
                          {"job_id","status":"submitted"} */
     CALL_GET_JOB,     /* {"job_id"} -> {"job_id","status","submitted_at","started_at","completed_at","attempts",
                          "steps":[...],"result","error"}, or 404 */
+    CALL_LIST_JOBS,   /* {"limit":n,"offset":n} -> {"jobs":[job without steps],"count":n}, newest first */
+    CALL_CANCEL_JOB,  /* {"job_id"} -> {"job_id","status":"cancelled"}; 404, 409 when it has ended */
+    CALL_RETRY_JOB,   /* {"job_id","from":"failed"|"start","wait":false} -> as CALL_EXECUTE, a new job; 404, 409 unless
+                         it failed or was cancelled */
     CALL_GET_EVENTS,  /* {"since":n,"limit":n} -> {"events":[event],"epoch","head","oldest"}: oldest is the first event
                          that is kept (head + 1: none), so since < oldest - 1 is a gap */
     CALL_EXPORT_CHAT, /* {} -> {"conversation":CONV,"record":{...}} (store.h), or 404, or 413 */
@@ -61,19 +65,22 @@ enum call {
 
 struct request_frame {
     enum request_kind kind;
-    uint64_t link;                    /* ATTACH, DETACH, BEAT, CALL */
-    uint64_t attach;                  /* ATTACH, DETACH */
-    uint64_t number;                  /* BEAT: last batch received; HELLO: the broker's term */
-    unsigned char id[REQUEST_ID_LEN]; /* CALL, FORGET, ANSWER, ACCEPTED */
-    enum call call;                   /* CALL */
-    char chat[ID_CHAT_MAX + 1];       /* ATTACH, CALL; "" = none */
-    bool has_since;                   /* ATTACH */
-    uint64_t since;                   /* ATTACH: the last sequence number the client holds */
-    char epoch[EPOCH_MAX];            /* ATTACH: the epoch it belongs to */
-    char trace[ID_HEX_LEN + 1];       /* CALL: trace id, shown in logs and kept with a job */
-    uint16_t status;                  /* ANSWER: HTTP status */
-    struct bytes message;             /* ANSWER: for people, borrowed */
-    struct bytes body;                /* CALL, ANSWER: JSON; ACCEPTED: job id. Borrowed */
+    uint64_t link;                     /* ATTACH, DETACH, BEAT, CALL */
+    uint64_t attach;                   /* ATTACH, DETACH */
+    uint64_t number;                   /* BEAT: last batch received; HELLO: the broker's term */
+    unsigned char id[REQUEST_ID_LEN];  /* CALL, FORGET, ANSWER, ACCEPTED */
+    enum call call;                    /* CALL */
+    char chat[ID_CHAT_MAX + 1];        /* ATTACH, CALL; "" = none */
+    bool has_since;                    /* ATTACH */
+    uint64_t since;                    /* ATTACH: the last sequence number the client holds */
+    char epoch[EPOCH_MAX];             /* ATTACH: the epoch it belongs to */
+    char trace[ID_HEX_LEN + 1];        /* CALL: trace id, shown in logs and kept with a job */
+    bool keyed;                        /* CALL: it came with an idempotency key */
+    unsigned char key[REQUEST_ID_LEN]; /* of route, chat and key: calls with the same one are one call */
+    uint64_t fingerprint;              /* of what was asked for under the key */
+    uint16_t status;                   /* ANSWER: HTTP status */
+    struct bytes message;              /* ANSWER: for people, borrowed */
+    struct bytes body;                 /* CALL, ANSWER: JSON; ACCEPTED: job id. Borrowed */
 };
 
 enum err request_frame_write(const struct request_frame *self, struct buf *out) MUST_CHECK;

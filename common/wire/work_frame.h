@@ -32,6 +32,8 @@
  *   STEP_FAILED            detail {"message","kind"}, kind:
  *                          "user"   data, arguments or a limit of the step: the run fails (422)
  *                          "server" our fault (the step crashed, a disk is full): the run fails (500)
+ *                          "input"  what the step reads is missing or damaged: the run goes on one step further back,
+ *                                   at the one that made it; the lease is over. When nothing made it: as "server"
  *                          "lost"   the step's process was killed from outside: not the run's end but a lost attempt,
  *                                   as if the worker had died; the lease is over, the job goes on elsewhere
  *   RUN_DONE               {} and {}   (RUN_FAILED is the broker's word) */

@@ -6,7 +6,7 @@
 #include "rest/rest.h"
 
 #define ASK_DEADLINE_MS 15000
-#define ASK_JOB_MAX     128
+#define ASK_JOB_MAX     ID_JOB_MAX
 #define ASK_ANSWER_MAX  ((size_t)256 << 20)
 #define ASK_OVERTIME_MS 5000 /* the broker's deadline lies this far behind our own, so that ours decides */
 

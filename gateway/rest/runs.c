@@ -1,13 +1,18 @@
-/* runs - start a workflow and wait for its result, or be told where to look for it. */
+/* runs - start a workflow and wait for its result, or be told where to look for it; list, show, cancel, retry. */
 #include "http/file_name.h"
 #include "http/reply.h"
 #include "json_scan.h"
 #include "json_text.h"
 #include "rest/ask.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define JOBS_LIMIT     100
+#define JOBS_LIMIT_MAX 1000
 
 /* Gives a result its download_url, where it has a file. `name` is between broker and gateway only. */
 static void link_result(const struct request *request, json_t *result)
@@ -159,6 +164,28 @@ static void execute(struct request *request)
     buf_fini(&call);
 }
 
+/* The path's {job} as a call's member; false: the request is answered. */
+static bool begin_job_call(struct request *request, struct buf *call)
+{
+    const char *job = request_parameter(request, "job");
+    if (strlen(job) > ASK_JOB_MAX || !file_name_plausible(job)) {
+        reply_error(request, 404, "Job not found");
+        return false;
+    }
+    if (buf_add_text(call, "{") == ERR_OK && json_text_member(call, "job_id", job) == ERR_OK)
+        return true;
+    reply_unavailable(request, "No memory for the request");
+    return false;
+}
+
+static void ask_about_job(struct request *request, enum call what, struct buf *call, ask_then *then)
+{
+    if (buf_add_text(call, "}") == ERR_OK && buf_text(call))
+        ask_simply(request, what, request_parameter(request, "chat"), buf_text(call), then);
+    else
+        reply_unavailable(request, "No memory for the request");
+}
+
 static void job_found(struct request *request, const struct ask_answer *answer)
 {
     if (ask_succeeded(request, answer))
@@ -167,25 +194,73 @@ static void job_found(struct request *request, const struct ask_answer *answer)
 
 static void get_job(struct request *request)
 {
+    struct buf call = BUF_INIT(1024);
+    if (rest_chat(request) && begin_job_call(request, &call))
+        ask_about_job(request, CALL_GET_JOB, &call, job_found);
+    buf_fini(&call);
+}
+
+static void jobs_listed(struct request *request, const struct ask_answer *answer)
+{
+    if (ask_succeeded(request, answer))
+        reply_data(request, 200, answer->body, answer->len, "Jobs retrieved successfully");
+}
+
+static void list_jobs(struct request *request)
+{
+    int64_t limit = JOBS_LIMIT, offset = 0;
     const char *chat = rest_chat(request);
-    const char *job = request_parameter(request, "job");
-    if (!chat)
+    if (!chat || !rest_query_count(request, "limit", &limit) || !rest_query_count(request, "offset", &offset))
         return;
-    if (strlen(job) > ASK_JOB_MAX || !file_name_plausible(job)) {
-        reply_error(request, 404, "Job not found");
+    char call[100];
+    snprintf(call, sizeof call, "{\"limit\":%" PRId64 ",\"offset\":%" PRId64 "}",
+             limit < JOBS_LIMIT_MAX ? limit : JOBS_LIMIT_MAX, offset);
+    ask_simply(request, CALL_LIST_JOBS, chat, call, jobs_listed);
+}
+
+static void cancelled(struct request *request, const struct ask_answer *answer)
+{
+    if (ask_succeeded(request, answer))
+        reply_data(request, 200, answer->body, answer->len, "Workflow cancelled");
+}
+
+static void cancel(struct request *request)
+{
+    struct buf call = BUF_INIT(1024);
+    if (rest_chat(request) && begin_job_call(request, &call))
+        ask_about_job(request, CALL_CANCEL_JOB, &call, cancelled);
+    buf_fini(&call);
+}
+
+static void retried(struct request *request, const struct ask_answer *answer)
+{
+    if (ask_succeeded(request, answer))
+        submitted(request, answer);
+}
+
+static void retry(struct request *request)
+{
+    const char *from = target_query(&request->target, "from");
+    struct buf call = BUF_INIT(1024);
+    if (from && strcmp(from, "failed") != 0 && strcmp(from, "start") != 0) {
+        reply_error(request, 422, "'from' must be 'failed' or 'start'");
         return;
     }
-    struct buf call = BUF_INIT(1024);
-    if (buf_add_text(&call, "{") == ERR_OK && json_text_member(&call, "job_id", job) == ERR_OK &&
-        buf_add_text(&call, "}") == ERR_OK && buf_text(&call))
-        ask_simply(request, CALL_GET_JOB, chat, buf_text(&call), job_found);
-    else
-        reply_unavailable(request, "No memory for the request");
+    if (rest_chat(request) && begin_job_call(request, &call)) {
+        if (json_text_member(&call, "from", from ? from : "failed") == ERR_OK &&
+            json_text_member_raw(&call, "wait", "false", 5) == ERR_OK)
+            ask_about_job(request, CALL_RETRY_JOB, &call, retried);
+        else
+            reply_unavailable(request, "No memory for the request");
+    }
     buf_fini(&call);
 }
 
 const struct route run_routes[] = {
     {HTTP_POST, "/chat/workflows/{chat}/execute", true, ROUTE_BODY_JSON, NULL, NULL, execute},
+    {HTTP_GET, "/chat/workflows/{chat}/jobs", true, ROUTE_BODY_DROPPED, NULL, NULL, list_jobs},
+    {HTTP_POST, "/chat/workflows/{chat}/jobs/{job}/cancel", true, ROUTE_BODY_DROPPED, NULL, NULL, cancel},
+    {HTTP_POST, "/chat/workflows/{chat}/jobs/{job}/retry", true, ROUTE_BODY_DROPPED, NULL, NULL, retry},
     {HTTP_GET, "/chat/workflows/{chat}/jobs/{job}", true, ROUTE_BODY_DROPPED, NULL, NULL, get_job},
     {.pattern = NULL},
 };

@@ -17,6 +17,7 @@ const char *verdict_kind_name(enum verdict_kind kind)
     case VERDICT_DONE: return "done";
     case VERDICT_USER: return "user";
     case VERDICT_SERVER: return "server";
+    case VERDICT_INPUT: return "input";
     case VERDICT_LOST: return "lost";
     }
     return "server";
@@ -34,13 +35,13 @@ enum verdict_kind verdict_of_error(enum err code)
     case ERR_DENIED:
     case ERR_FULL:
     case ERR_TIMEOUT:
-    case ERR_MEMORY: return VERDICT_USER; /* of the step's own, limited memory */
+    case ERR_MEMORY: return VERDICT_USER;    /* of the step's own, limited memory */
+    case ERR_PROTOCOL: return VERDICT_INPUT; /* a spool that is not as it was written */
     case ERR_OK:
     case ERR_END:
     case ERR_UNAVAILABLE:
     case ERR_NO_SPACE:
     case ERR_IO:
-    case ERR_PROTOCOL:
     case ERR_CANCELLED:
     case ERR_INTERNAL: break;
     }

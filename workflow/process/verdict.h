@@ -11,6 +11,7 @@ enum verdict_kind {
     VERDICT_DONE,   /* the report's DONE counts */
     VERDICT_USER,   /* data, arguments or a limit */
     VERDICT_SERVER, /* our fault */
+    VERDICT_INPUT,  /* what the step reads is missing or damaged: the step that made it is to make it again */
     VERDICT_LOST,   /* killed from outside: the job is to go on elsewhere */
 };
 
@@ -28,7 +29,7 @@ struct verdict_facts {
 
 /* text: for DONE empty, otherwise the message (UTF-8). */
 enum verdict_kind verdict(const struct verdict_facts *facts, char text[FAULT_TEXT_MAX]);
-/* "user", "server", "lost": wire/work_frame.h. */
+/* "user", "server", "input", "lost": wire/work_frame.h. */
 const char *verdict_kind_name(enum verdict_kind kind);
 /* Whose fault an error is that the step (or the worker, opening its files) met. */
 enum verdict_kind verdict_of_error(enum err code);

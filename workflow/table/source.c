@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#define SPOOL_MAGIC  "SWSPOOL1"
 #define PROBE_BYTES  4096
 #define ENDING_MAX   16 /* bytes of a file name's ending that are looked at and shown */
 #define READABLE_MAX 256
@@ -22,7 +23,7 @@ struct magic {
 
 static const struct magic magics[] = {
     {"PK\3\4", 4, &xlsx_source, NULL},
-    {"SWSPOOL1", 8, &spool_source, NULL},
+    {SPOOL_MAGIC, sizeof SPOOL_MAGIC - 1, &spool_source, NULL},
     {"PK\5\6", 4, NULL, "The file is an empty ZIP package, not a workbook"},
     {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", 8, &xls_source, NULL},
 };
@@ -149,4 +150,10 @@ enum err source_open(struct source **out, int fd, const char *name, const struct
     if (options.delimiter == '\0' && strcasecmp(ending, "tsv") == 0)
         options.delimiter = '\t';
     return kind->open(out, fd, &options, why);
+}
+
+bool source_is_spool(int fd)
+{
+    char head[sizeof SPOOL_MAGIC - 1];
+    return pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && memcmp(head, SPOOL_MAGIC, sizeof head) == 0;
 }

@@ -47,6 +47,9 @@ struct source {
 enum err source_open(struct source **out, int fd, const char *name, const struct read_options *how,
                      struct fault *why) MUST_CHECK;
 
+/* Whether the file begins as spools do. A damaged beginning would make source_open() take it for something else. */
+bool source_is_spool(int fd);
+
 static inline enum err source_next(struct source *self, struct row *row, struct fault *why)
 {
     return self->kind->next(self, row, why);

@@ -142,7 +142,8 @@ static void a_run_that_takes_too_long_fails(void **state)
         scene_beat(scene);
         scene_work_beat(scene, "w1", 2, scene->token);
     }
-    EXPECT_SAID(scene, "w1< revoke 1", "answer #1 422", "The run took longer than 5 seconds");
+    EXPECT_SAID(scene, "w1< revoke 1", "answer #1 422",
+                "The workflow took longer than its limit of 5 seconds (chat_workflows.execution.run_timeout_seconds)");
 }
 
 int main(void)

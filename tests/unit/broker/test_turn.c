@@ -48,6 +48,23 @@ enum err store_load_chat(struct store *self, const char *chat_id, uint32_t event
     return fault_set(why, ERR_NOT_FOUND, "Conversation not found");
 }
 
+enum err store_load_job(struct store *self, const char *chat_id, const char *job_id, const struct store_load *to,
+                        struct fault *why)
+{
+    (void)self;
+    (void)chat_id;
+    (void)job_id;
+    (void)to;
+    return fault_set(why, ERR_NOT_FOUND, "Job not found");
+}
+
+enum err store_read_jobs(struct store_reader *self, const char *chat_id, int64_t limit, int64_t offset,
+                         struct buf *json, struct fault *why)
+{
+    (void)chat_id;
+    return store_read_chats(self, "", limit, offset, json, why);
+}
+
 enum err store_busy_chats(struct store *self, enum err (*each)(void *context, const char *chat_id), void *context,
                           struct fault *why)
 {
@@ -149,11 +166,13 @@ enum err store_read_file(struct store_reader *self, const char *chat_id, const c
 }
 
 enum err store_read_job(struct store_reader *self, const char *chat_id, const char *job_id,
-                        const struct store_paths *paths, struct buf *json, struct fault *why)
+                        const struct store_paths *paths, const struct store_progress *now, struct buf *json,
+                        struct fault *why)
 {
     (void)chat_id;
     (void)job_id;
     (void)paths;
+    (void)now;
     return store_read_chats(self, "", 0, 0, json, why);
 }
 

@@ -22,18 +22,22 @@
 
 /* --- planted steps --- */
 
+#define MAGIC "SWSPOOL1" /* how every spool begins */
+
 /* Copies its input, with its own name before it, to the file and to the spool. */
 static enum err copy(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
 {
-    char text[512];
+    char text[512], magic[sizeof MAGIC] = "";
     int head = snprintf(text, sizeof text, "%s<", plan->input_name);
-    ssize_t len = pread(plan->input_fd, text + head, sizeof text - (size_t)head, 0);
+    bool spool = pread(plan->input_fd, magic, strlen(MAGIC), 0) > 0 && strcmp(magic, MAGIC) == 0;
+    ssize_t len = pread(plan->input_fd, text + head, sizeof text - (size_t)head, spool ? (off_t)strlen(MAGIC) : 0);
     if (len < 0)
         return fault_errno(why, "cannot read");
     size_t all = (size_t)head + (size_t)len;
     if (plan->output_fd >= 0 && pwrite(plan->output_fd, text, all, 0) != (ssize_t)all)
         return fault_errno(why, "cannot write");
-    if (plan->spool_fd >= 0 && pwrite(plan->spool_fd, text, all, 0) != (ssize_t)all)
+    if (plan->spool_fd >= 0 && (pwrite(plan->spool_fd, MAGIC, strlen(MAGIC), 0) != (ssize_t)strlen(MAGIC) ||
+                                pwrite(plan->spool_fd, text, all, (off_t)strlen(MAGIC)) != (ssize_t)all))
         return fault_errno(why, "cannot write");
     out->made_table = true;
     out->suffix = plan->output_fd >= 0 ? ".csv" : NULL;
@@ -264,7 +268,7 @@ static void steps_follow_each_other_over_the_spool(void **state)
     assert_string_equal(json_string_value(json_object_get(started->event, "status")), "running");
     assert_int_equal(json_integer_value(json_object_get(two->detail, "index")), 1);
     check_file(self, detail_text(one, "file", "key"), "in.csv<data");
-    check_file(self, detail_text(one, "spool", "key"), "in.csv<data");
+    check_file(self, detail_text(one, "spool", "key"), MAGIC "in.csv<data");
     check_file(self, detail_text(two, "file", "key"), "spool<in.csv<data");
     assert_true(json_is_null(json_object_get(two->detail, "spool")));
     assert_memory_equal(detail_text(one, "file", "key"), PLACE "/intermediate/", strlen(PLACE "/intermediate/"));
@@ -358,10 +362,47 @@ static void jobs_that_cannot_be_read_fail_in_words(void **state)
     failure(self, "server");
     start(self, "[" STEP("copy") "]", ",\"input\":{\"name\":\"x\",\"key\":\"2026/11/chat/uploads/none\"}");
     finish(self);
-    failure(self, "server");
+    assert_string_equal(failure(self, "input"), "What the step reads is missing");
     start(self, "[", "");
     finish(self);
     failure(self, "server");
+}
+
+/* Writes an object as the record might name it; its key. */
+static const char *plant(struct bench *self, const char *kind, const char *bytes)
+{
+    static struct files_new_object object;
+    char prefix[100];
+    struct fault why;
+    snprintf(prefix, sizeof prefix, PLACE "/%s", kind);
+    assert_int_equal(files_create(self->files, prefix, &object, &why), ERR_OK);
+    assert_int_equal(write(object.fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
+    assert_int_equal(files_commit(self->files, &object, NULL, &why), ERR_OK);
+    return object.key;
+}
+
+static void start_with_input(struct bench *self, const char *key)
+{
+    char more[FILES_KEY_MAX + 64];
+    snprintf(more, sizeof more, ",\"input\":{\"name\":\"x.csv\",\"key\":\"%s\"}", key);
+    start(self, "[" STEP("copy") "]", more);
+    finish(self);
+}
+
+static void what_is_left_of_a_damaged_spool_is_not_taken_for_text(void **state)
+{
+    struct bench *self = *state;
+    start_with_input(self, plant(self, "spool", "XXSPOOL1 a,b"));
+    assert_string_equal(failure(self, "input"), "What an earlier step kept is damaged (it begins wrong)");
+    start_with_input(self, plant(self, "spool", ""));
+    failure(self, "input");
+}
+
+static void nobody_but_us_makes_spools(void **state)
+{
+    struct bench *self = *state;
+    start_with_input(self, plant(self, "uploads", MAGIC "nonsense"));
+    assert_string_equal(failure(self, "user"), "'x.csv' is not a spreadsheet");
 }
 
 static void progress_grows_and_is_spaced(void **state)
@@ -465,6 +506,8 @@ int main(void)
         cmocka_unit_test(the_file_an_argument_names_is_handed_to_the_step),
         cmocka_unit_test(a_failing_step_ends_the_job_and_leaves_no_file),
         cmocka_unit_test(jobs_that_cannot_be_read_fail_in_words),
+        cmocka_unit_test(what_is_left_of_a_damaged_spool_is_not_taken_for_text),
+        cmocka_unit_test(nobody_but_us_makes_spools),
         cmocka_unit_test(progress_grows_and_is_spaced),
         cmocka_unit_test(a_stopped_job_is_dead_within_a_second_and_says_nothing),
         cmocka_unit_test(a_lost_lease_stops_the_job),

@@ -44,7 +44,9 @@ static enum err wait_for_outage(void)
 
 static enum err run_planted(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
 {
-    (void)why;
+    static const char magic[] = "SWSPOOL1"; /* how every spool begins */
+    if (plan->spool_fd >= 0 && write(plan->spool_fd, magic, strlen(magic)) < 0)
+        return fault_errno(why, "cannot write");
     out->made_table = true;
     atomic_fetch_add(&shared->started, 1);
     if (strcmp(plan->operation, "sleep") == 0)
