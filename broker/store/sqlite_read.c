@@ -44,8 +44,9 @@ static const char *const sql[READ_STATEMENTS] = {
     [READ_CHAT] = "SELECT " SUMMARY " FROM conversations WHERE room = 0 AND chat_id = ?",
     [READ_MESSAGES] = "SELECT message_id, message_type, content, metadata, created_us FROM messages WHERE chat_id = ?"
                       " ORDER BY position",
-    [READ_STEPS] = "SELECT " STEP_COLUMNS " FROM workflow_steps s JOIN jobs j USING(chat_id, job_id) WHERE s.chat_id = ?"
-                   " ORDER BY j.submitted_us, s.job_id, s.step_index",
+    [READ_STEPS] =
+        "SELECT " STEP_COLUMNS " FROM workflow_steps s JOIN jobs j USING(chat_id, job_id) WHERE s.chat_id = ?"
+        " ORDER BY j.submitted_us, s.job_id, s.step_index",
     [READ_FILES] = "SELECT name, file_type FROM files WHERE chat_id = ? ORDER BY position",
     [READ_FILE] = "SELECT name, key, bytes FROM files WHERE chat_id = ? AND name = ?"
                   " ORDER BY file_type = 'uploaded' DESC, position DESC LIMIT 1",

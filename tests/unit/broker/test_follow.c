@@ -119,6 +119,53 @@ static void events_the_record_no_longer_has_are_a_gap(void **state)
     EXPECT_SAID(scene, "attached @1 gap seq=20 head=20", "live @1");
 }
 
+/* Forgets what the record has up to that number. */
+static void forget(struct scene *scene, uint64_t upto)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < scene->event_count; i++) {
+        if (scene->events[i].seq <= upto)
+            free(scene->events[i].body);
+        else
+            scene->events[left++] = scene->events[i];
+    }
+    scene->event_count = left;
+}
+
+static void retention_in_the_middle_of_a_replay_is_a_gap(void **state)
+{
+    struct scene *scene = *state;
+    char epoch[EPOCH_MAX];
+    chat_with_notes(scene, 300, epoch); /* one read gives 256 of them */
+    scene_attach(scene, 1, "c1", 3, epoch);
+    scene_answer_range(scene);
+    EXPECT_SAID(scene, "attached @1 resumed seq=3", "replay @1 seq=4", "replay @1 seq=259", "query 6 since=259");
+    scene_beat(scene);
+    scene_clear(scene);
+    forget(scene, 270);
+    scene_answer_range(scene);
+    EXPECT_SAID(scene, "attached @1 gap seq=300 head=300", "live @1");
+    expect_not_said(scene, "replay");
+}
+
+static void retention_behind_a_full_window_is_told_as_a_reset(void **state)
+{
+    struct scene *scene = *state;
+    scene_attach(scene, 1, "c1", -1, NULL);
+    scene_beat(scene);
+    for (int i = 0; i < 20; i++)
+        scene_publish(scene, "c1", NOTE); /* the window is 4 batches */
+    scene_beat(scene);
+    scene_clear(scene);
+    forget(scene, 10);
+    scene_answer_range(scene);
+    EXPECT_SAID(scene, "reset head=20");
+    scene_beat(scene);
+    scene_clear(scene);
+    scene_publish(scene, "c1", NOTE);
+    EXPECT_SAID(scene, "event {\"type\":\"note\"", "\"seq\":21");
+}
+
 static void a_full_window_stops_the_link_and_later_nothing_is_missing(void **state)
 {
     struct scene *scene = *state;
@@ -246,6 +293,8 @@ int main(void)
         SCENARIO(a_read_that_failed_is_asked_for_again),
         SCENARIO(odd_resumes_get_a_snapshot_that_says_why),
         SCENARIO(events_the_record_no_longer_has_are_a_gap),
+        SCENARIO(retention_in_the_middle_of_a_replay_is_a_gap),
+        SCENARIO(retention_behind_a_full_window_is_told_as_a_reset),
         SCENARIO(a_full_window_stops_the_link_and_later_nothing_is_missing),
         SCENARIO(progress_of_an_unfinished_step_follows_a_resume),
         SCENARIO(a_detached_client_gets_nothing_more),

@@ -1,0 +1,143 @@
+#include "scene.h"
+
+#define JOB "c1_workflow_1700000000000_0123abcd"
+
+static const char *const whole =
+    "{\"participant_name\":\"Orca-1\",\"status\":\"completed\",\"partition_key\":\"2024/05\",\"metadata\":{\"a\":1},"
+    "\"created_us\":1700000000000000,\"messages\":[{\"message_type\":\"user\",\"content\":\"hello\"}],"
+    "\"files\":[{\"name\":\"in.csv\",\"type\":\"uploaded\",\"key\":\"k/new\",\"bytes\":3,\"job_id\":\"\"}],"
+    "\"jobs\":[{\"job_id\":\"" JOB "\",\"status\":\"completed\",\"attempts\":1,\"input\":0,\"input_name\":\"in.csv\","
+    "\"steps\":[{\"step_id\":\"old-step\",\"operation\":\"csv/search\",\"arguments\":\"{}\",\"result\":\"{}\","
+    "\"status\":\"completed\",\"progress\":100}]}],"
+    "\"events\":[{\"type\":\"step_result\",\"job_id\":\"" JOB "\",\"body\":\"{\\\"type\\\":\\\"step_result\\\","
+    "\\\"seq\\\":77,\\\"epoch\\\":\\\"zz\\\",\\\"attempt\\\":1,\\\"step_id\\\":\\\"old-step\\\",\\\"result\\\":{}}\"},"
+    "{\"type\":\"note\",\"job_id\":\"\",\"event_id\":\"e1\",\"body\":\"{\\\"source\\\":\\\"outside\\\",\\\"x\\\":1}\"},"
+    "{\"type\":\"note\",\"job_id\":\"\",\"event_id\":\"e1\",\"body\":\"{\\\"source\\\":\\\"outside\\\",\\\"x\\\":2}\"}]"
+    "}";
+
+static void a_record_takes_the_place_of_another_in_one_turn(void **state)
+{
+    struct scene *scene = *state;
+    scene_chat_with_file(scene, "c1");
+    scene_attach(scene, 1, "c1", -1, NULL);
+    scene_beat(scene);
+    scene_clear(scene);
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1", whole);
+    EXPECT_WRITTEN(scene, "delete c1", "chat c1 completed", "message user: hello", "file in.csv k/new",
+                   "job completed attempts=1", "step 0 completed 100", "event 1 step_result", "event 2 note",
+                   "event 3 note", "answer 200");
+    EXPECT_SAID(scene, "reset head=3", JOB);
+    EXPECT_SAID(scene, "answer #1 200 Conversation restored successfully {\"chat_id\":\"c1\",\"files\":1}");
+    EXPECT_SAID(scene, "sweep");
+}
+
+static void events_are_stamped_anew(void **state)
+{
+    struct scene *scene = *state;
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1", whole);
+    const char *result = scene->events[0].body, *note = scene->events[1].body;
+    assert_non_null(strstr(result, "\"seq\":1,"));
+    assert_null(strstr(result, "zz"));
+    assert_null(strstr(result, "old-step")); /* the step has a new id, here too */
+    assert_non_null(strstr(result, "\"step_id\":\""));
+    assert_non_null(strstr(result, "\"job_id\":\"" JOB "\",\"attempt\":1"));
+    assert_non_null(strstr(note, "\"source\":\"outside\""));
+    assert_non_null(strstr(note, "\"x\":1"));
+}
+
+static void a_request_sent_again_imports_once(void **state)
+{
+    struct scene *scene = *state;
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1", whole);
+    scene_clear(scene);
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1", whole);
+    EXPECT_SAID(scene, "answer #1 200");
+    assert_string_equal(buf_text(&scene->written), "");
+}
+
+static void a_chat_that_comes_back_goes_on(void **state)
+{
+    struct scene *scene = *state;
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1", whole);
+    scene_hello(scene, "w1", 1);
+    scene_clear(scene);
+    scene_call(scene, CALL_EXECUTE, 2, "c1", SCENE_TWO_STEPS);
+    EXPECT_SAID(scene, "\"input\":{\"name\":\"in.csv\",\"key\":\"k/new\"}");
+    EXPECT_WRITTEN(scene, "event 4 workflow_started");
+}
+
+static void a_room_becomes_a_conversation(void **state)
+{
+    struct scene *scene = *state;
+    scene_publish(scene, "c1", "{\"type\":\"note\"}");
+    assert_int_equal(core_count(scene->core).rooms, 1);
+    scene_clear(scene);
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1", whole);
+    EXPECT_WRITTEN(scene, "delete c1", "chat c1 completed\n");
+    assert_int_equal(core_count(scene->core).rooms, 0);
+}
+
+static void a_chat_at_work_is_left_alone(void **state)
+{
+    struct scene *scene = *state;
+    scene_chat_with_file(scene, "c1");
+    scene_call(scene, CALL_EXECUTE, 1, "c1", SCENE_TWO_STEPS);
+    scene_clear(scene);
+    scene_call(scene, CALL_IMPORT_CHAT, 2, "c1", whole);
+    EXPECT_SAID(scene, "answer #2 409");
+    assert_string_equal(buf_text(&scene->written), "");
+}
+
+static void a_run_without_end_gets_its_last_word(void **state)
+{
+    struct scene *scene = *state;
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1",
+               "{\"status\":\"processing\",\"jobs\":[{\"job_id\":\"" JOB "\",\"status\":\"running\",\"submitted_us\":"
+               "9000000000000000000}]}");
+    EXPECT_WRITTEN(scene, "chat c1 failed", "job failed", "event 1 workflow_failed");
+    assert_non_null(strstr(scene->events[0].body, JOB));
+}
+
+static void what_no_chat_can_have_is_refused_and_changes_nothing(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"status\":\"zz\"}",
+        "{\"status\":\"created\",\"files\":{}}",
+        "{\"status\":\"created\",\"files\":[{\"name\":\"../a\",\"type\":\"uploaded\",\"key\":\"k\"}]}",
+        "{\"status\":\"created\",\"files\":[{\"name\":\"a\",\"type\":\"uploaded\",\"key\":\"\"}]}",
+        "{\"status\":\"created\",\"messages\":[{}]}",
+        "{\"status\":\"created\",\"jobs\":[{\"job_id\":\"c2_workflow_1_00000000\",\"status\":\"completed\"}]}",
+        "{\"status\":\"created\",\"jobs\":[{\"job_id\":\"c1_workflow_1_0000000\",\"status\":\"completed\"}]}",
+        "{\"status\":\"created\",\"jobs\":[{\"job_id\":\"c1_workflow_1_2_00000000\",\"status\":\"completed\"}]}",
+        "{\"status\":\"created\",\"jobs\":[{\"job_id\":\"" JOB "\",\"status\":\"completed\",\"input\":0}]}",
+        "{\"status\":\"created\",\"jobs\":[{\"job_id\":\"" JOB "\",\"status\":\"completed\"},{\"job_id\":\"" JOB
+        "\",\"status\":\"completed\"}]}",
+        "{\"status\":\"created\",\"events\":[{\"type\":\"note\",\"body\":\"1\"}]}",
+        "{\"status\":\"created\",\"events\":[{\"body\":\"{}\"}]}",
+    };
+    struct scene *scene = *state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        scene_clear(scene);
+        scene_call(scene, CALL_IMPORT_CHAT, (unsigned char)(i + 1), "c1", wrong[i]);
+        if (!strstr(buf_text(&scene->said), " 422 ") || scene->written.len > 0)
+            fail_msg("not refused: %s\n%s", wrong[i], buf_text(&scene->said));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENARIO(a_record_takes_the_place_of_another_in_one_turn),
+        SCENARIO(events_are_stamped_anew),
+        SCENARIO(a_request_sent_again_imports_once),
+        SCENARIO(a_chat_that_comes_back_goes_on),
+        SCENARIO(a_room_becomes_a_conversation),
+        SCENARIO(a_chat_at_work_is_left_alone),
+        SCENARIO(a_run_without_end_gets_its_last_word),
+        SCENARIO(what_no_chat_can_have_is_refused_and_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
