@@ -216,7 +216,7 @@ static enum err note_path(struct reading *self, const char *path)
 static enum err read_member(struct reading *self, struct archive_entry *entry)
 {
     const char *path = archive_entry_pathname_utf8(entry);
-    struct place place;
+    struct place place = {.member = MEMBER_FOLDER};
     if (++self->members > self->limits->members_max)
         return fault_set(self->why, ERR_TOO_LARGE, "The dump has more than %u files (chat_workflows.dump.members_max)",
                          self->limits->members_max);
