@@ -109,17 +109,33 @@ static void note_caller(struct broker *self, const struct input *input)
     self->caller_count++;
 }
 
-/* The record's answer to a request that may have been sent before. */
-static enum err find_answer(struct broker *self, struct input *input, struct answer_row *row, struct buf *space,
-                            struct fault *why)
+/* What the record holds under an id. */
+struct kept {
+    struct answer_row row;
+    struct buf space;
+};
+
+static enum err find_kept(struct broker *self, const unsigned char *id, struct kept *kept,
+                          const struct answer_row **out, struct fault *why)
+{
+    if (core_remembers_request(self->core, id))
+        return ERR_OK;
+    enum err err = store_find_answer(self->store, id, &kept->row, &kept->space, why);
+    if (err == ERR_OK)
+        *out = &kept->row;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* The record's answers to a request that may have been sent before, or by somebody else under the same key. */
+static enum err find_answers(struct broker *self, struct input *input, struct kept kept[2], struct fault *why)
 {
     const struct request_frame *frame = input->of.request.frame;
-    if (frame->kind != REQUEST_CALL || !core_call_changes(frame->call) || core_remembers_request(self->core, frame->id))
+    if (frame->kind != REQUEST_CALL || !core_call_changes(frame->call))
         return ERR_OK;
-    enum err err = store_find_answer(self->store, frame->id, row, space, why);
-    if (err == ERR_OK)
-        input->of.request.prior = row;
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    enum err err = find_kept(self, frame->id, &kept[0], &input->of.request.prior, why);
+    if (err == ERR_OK && frame->keyed)
+        err = find_kept(self, frame->key, &kept[1], &input->of.request.keyed, why);
+    return err;
 }
 
 /* The number an outside event got when it was published before. Most events have no id and cost one search for it. */
@@ -138,8 +154,7 @@ static enum err find_event(struct broker *self, struct input *input, struct faul
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-static enum err prepare(struct broker *self, struct input *input, struct answer_row *row, struct buf *space,
-                        struct fault *why)
+static enum err prepare(struct broker *self, struct input *input, struct kept kept[2], struct fault *why)
 {
     char chat[ID_CHAT_MAX + 1], job[JOB_ID_MAX + 1];
     enum err err = ERR_OK;
@@ -148,7 +163,7 @@ static enum err prepare(struct broker *self, struct input *input, struct answer_
     if (err == ERR_OK && core_wants_job(self->core, input, job))
         err = load_past(self, input->of.request.frame->chat, job, why);
     if (err == ERR_OK && input->kind == INPUT_REQUEST)
-        err = find_answer(self, input, row, space, why);
+        err = find_answers(self, input, kept, why);
     if (err == ERR_OK && input->kind == INPUT_OUTSIDE)
         err = find_event(self, input, why);
     return err;
@@ -157,16 +172,16 @@ static enum err prepare(struct broker *self, struct input *input, struct answer_
 void turn_input(struct broker *self, const struct input *input)
 {
     struct input prepared = *input;
-    struct answer_row row;
-    struct buf space = BUF_INIT(ANSWER_TEXT_MAX);
+    struct kept kept[2] = {{.space = BUF_INIT(ANSWER_TEXT_MAX)}, {.space = BUF_INIT(ANSWER_TEXT_MAX)}};
     struct fault why = {.text = "out of memory"};
     self->inputs++;
     note_caller(self, input);
-    if (!self->failed && prepare(self, &prepared, &row, &space, &why) != ERR_OK)
+    if (!self->failed && prepare(self, &prepared, kept, &why) != ERR_OK)
         fail(self, "reading the record", &why);
     if (!self->failed && core_decide(self->core, &prepared, self->now, self->changes, &self->effects) != ERR_OK)
         fail(self, "deciding", &why);
-    buf_fini(&space);
+    buf_fini(&kept[0].space);
+    buf_fini(&kept[1].space);
 }
 
 /* ---- ending ---- */

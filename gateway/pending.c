@@ -18,6 +18,8 @@ struct uplink_call {
     enum call call;
     char chat[ID_CHAT_MAX + 1];
     char trace[ID_HEX_LEN + 1];
+    bool keyed;
+    struct idempotency key;
     char *body;
     size_t len;
     int64_t send_deadline_ms, deadline_ms;
@@ -63,6 +65,9 @@ enum err call_new(struct uplink_call **out, const struct uplink_request *request
     self->len = request->len;
     id_sortable(self->id);
     self->call = request->call;
+    self->keyed = request->key != NULL;
+    if (request->key)
+        self->key = *request->key;
     self->deadline_ms = now_ms + request->deadline_ms;
     self->send_deadline_ms = now_ms + (request->deadline_ms < UPLINK_SEND_MS ? request->deadline_ms : UPLINK_SEND_MS);
     self->on_answer = request->on_answer;
@@ -194,6 +199,9 @@ static struct request_frame frame_of(const struct uplink_call *call, uint64_t li
     memcpy(frame.id, call->id, sizeof frame.id);
     memcpy(frame.chat, call->chat, sizeof frame.chat);
     memcpy(frame.trace, call->trace, sizeof frame.trace);
+    frame.keyed = call->keyed;
+    frame.fingerprint = call->key.fingerprint;
+    memcpy(frame.key, call->key.key, sizeof frame.key);
     return frame;
 }
 

@@ -40,13 +40,20 @@ typedef void uplink_on_answer(void *ctx, const struct uplink_answer *answer);
 typedef void uplink_on_accepted(void *ctx,
                                 const char *job_id); /* CALL_EXECUTE is on disk; may come again after a loss */
 
+/* Calls under the same key are one call; under the same key with another fingerprint it is an error of the client. */
+struct idempotency {
+    unsigned char key[REQUEST_ID_LEN];
+    uint64_t fingerprint;
+};
+
 struct uplink_request {
     enum call call;
     const char *chat; /* NULL or "" = none; copied */
     const char *body; /* JSON object; copied */
     size_t len;
-    const char *trace; /* NULL = none; copied */
-    int deadline_ms;   /* from now; counts until the answer */
+    const char *trace;             /* NULL = none; copied */
+    const struct idempotency *key; /* NULL = none; copied */
+    int deadline_ms;               /* from now; counts until the answer */
     uplink_on_answer *on_answer;
     uplink_on_accepted *on_accepted; /* NULL allowed */
     void *ctx;                       /* borrowed until on_answer has returned or uplink_forget() returns */

@@ -2,6 +2,7 @@
 
 #include "core/compose.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void send_frame(struct core *core, const struct peer *peer, const struct request_frame *frame)
@@ -49,23 +50,31 @@ static struct kept_answer *make_kept(struct core *core, uint16_t status, const c
     return kept;
 }
 
-/* An accepted run is remembered by its job; its answer is the job's end. */
-static void keep(struct core *core, const struct ask *ask, uint16_t status, const char *message, struct bytes body,
-                 const char *job_id)
+/* An accepted run is remembered by its job; its answer is the job's end. keyed: under the call's idempotency key, not
+ * under its id. */
+static void keep(struct core *core, const struct ask *ask, bool keyed, uint16_t status, const char *message,
+                 struct bytes body, const char *job_id)
 {
+    const unsigned char *id = keyed ? ask->frame->key : ask->frame->id;
+    const char *chat = !keyed ? "" : ask->made ? ask->made : ask->frame->chat;
     struct kept_answer *kept = make_kept(core, status, message, body, job_id);
     if (!kept)
         return;
+    kept->fingerprint = ask->frame->fingerprint;
+    snprintf(kept->chat, sizeof kept->chat, "%s", chat);
     struct change change = {.kind = CHANGE_ANSWER_PUT,
                             .of.answer = {.status = status,
                                           .message = kept->message,
                                           .body = kept->body,
                                           .job_id = kept->job_id,
-                                          .created_us = core->now.wall_us}};
-    memcpy(change.of.answer.request_id, ask->frame->id, REQUEST_ID_LEN);
+                                          .created_us = core->now.wall_us,
+                                          .keyed = keyed,
+                                          .fingerprint = keyed ? ask->frame->fingerprint : 0,
+                                          .chat_id = chat}};
+    memcpy(change.of.answer.request_id, id, REQUEST_ID_LEN);
     core_change(core, &change);
     void *value = kept;
-    enum err err = dedupe_put(core->answers, ask->frame->id, REQUEST_ID_LEN, &value);
+    enum err err = dedupe_put(core->answers, id, REQUEST_ID_LEN, &value);
     if (err != ERR_OK)
         core_fail(core, err);
 }
@@ -73,9 +82,22 @@ static void keep(struct core *core, const struct ask *ask, uint16_t status, cons
 void answer_keep(struct core *core, const struct ask *ask, uint16_t status, const char *message, struct bytes body,
                  const char *job_id)
 {
-    keep(core, ask, status, message, body, job_id);
+    keep(core, ask, false, status, message, body, job_id);
+    if (ask->frame->keyed)
+        keep(core, ask, true, status, message, body, job_id);
     if (job_id[0] == '\0')
         answer_send(core, ask->peer, ask->frame->id, status, message, body);
+}
+
+static bool of_chat(const void *value, const void *chat_id)
+{
+    const struct kept_answer *kept = value;
+    return strcmp(kept->chat, chat_id) == 0;
+}
+
+void answer_forget_chat(struct core *core, const char *chat_id)
+{
+    dedupe_forget(core->answers, of_chat, chat_id);
 }
 
 const struct kept_answer *answer_find(const struct core *core, const unsigned char id[REQUEST_ID_LEN])

@@ -9,11 +9,14 @@
 struct ask {
     const struct peer *peer;
     const struct request_frame *frame;
+    const char *made; /* the chat this call has made; NULL = the frame names the chat */
 };
 
 /* The answer of a changing call, as it is remembered. */
 struct kept_answer {
     uint16_t status;
+    uint64_t fingerprint;                /* of an idempotency key's answer */
+    char chat[ID_CHAT_MAX + 1];          /* that it is kept as long as; "" = no key's answer */
     const char *message, *body, *job_id; /* point into text */
     char text[];
 };
@@ -25,6 +28,8 @@ void answer_refuse(struct core *core, const struct ask *ask, uint16_t status, co
 /* Sends, and keeps the answer with the changes of the same turn. job_id "" = none. */
 void answer_keep(struct core *core, const struct ask *ask, uint16_t status, const char *message, struct bytes body,
                  const char *job_id);
+/* The chat is gone, and with it what its idempotency keys stood for. */
+void answer_forget_chat(struct core *core, const char *chat_id);
 const struct kept_answer *answer_find(const struct core *core, const unsigned char id[REQUEST_ID_LEN]);
 
 void answer_accepted(struct core *core, const struct peer *peer, const unsigned char id[REQUEST_ID_LEN],

@@ -256,7 +256,9 @@ static void create_chat(struct core *core, const struct ask *ask, struct chat *c
         record_reset(core, chat);
     struct compose body = COMPOSE_INIT;
     write_conversation(chat, &body);
-    send_object(core, ask, 201, "Conversation created successfully", &body, true);
+    struct ask named = *ask;
+    named.made = chat->id;
+    send_object(core, &named, 201, "Conversation created successfully", &body, true);
 }
 
 static void delete_chat(struct core *core, const struct ask *ask, struct chat *chat)
@@ -270,6 +272,7 @@ static void delete_chat(struct core *core, const struct ask *ask, struct chat *c
     core_change(core, &(struct change){.kind = CHANGE_CHAT_DELETE,
                                        .of.chat = {.chat_id = chat->id, .updated_us = core->now.wall_us}});
     core_effect(core, EFFECT_SWEEP);
+    answer_forget_chat(core, chat->id);
     chat_clear(core, chat);
     record_reset(core, chat);
     struct compose body = COMPOSE_INIT;
@@ -380,23 +383,42 @@ bool core_remembers_request(const struct core *self, const unsigned char id[REQU
     return answer_find(self, id) != NULL;
 }
 
-/* true: this request was carried out before and has its answer again. */
-static bool answered_before(struct core *core, const struct ask *ask, struct chat *chat, const struct answer_row *prior)
+static void answer_again(struct core *core, const struct ask *ask, struct chat *chat, uint16_t status,
+                         const char *message, const char *body, const char *job_id)
 {
-    const struct kept_answer *kept = answer_find(core, ask->frame->id);
-    if (!kept && !prior)
-        return false;
-    const char *job_id = kept ? kept->job_id : prior->job_id;
-    const char *body = kept ? kept->body : prior->body;
     if (job_id && job_id[0])
         execute_again(core, ask, chat, job_id);
     else
-        answer_send(core, ask->peer, ask->frame->id, kept ? kept->status : prior->status,
-                    kept ? kept->message : prior->message, (struct bytes){body, strlen(body)});
+        answer_send(core, ask->peer, ask->frame->id, status, message, (struct bytes){body, strlen(body)});
+}
+
+/* true: there is an answer under this id, in memory or on record, and the caller has it. */
+static bool answered_under(struct core *core, const struct ask *ask, struct chat *chat, const unsigned char *id,
+                           const struct answer_row *prior)
+{
+    const struct kept_answer *kept = answer_find(core, id);
+    bool keyed = id == ask->frame->key;
+    if (!kept && !prior)
+        return false;
+    if (keyed && (kept ? kept->fingerprint : prior->fingerprint) != ask->frame->fingerprint)
+        answer_refuse(core, ask, 422, "This Idempotency-Key was used before, for a different request");
+    else if (kept)
+        answer_again(core, ask, chat, kept->status, kept->message, kept->body, kept->job_id);
+    else
+        answer_again(core, ask, chat, prior->status, prior->message, prior->body, prior->job_id);
     return true;
 }
 
-void call_handle(struct core *core, const struct ask *ask, const struct answer_row *prior)
+/* true: this request was carried out before and has its answer again. */
+static bool answered_before(struct core *core, const struct ask *ask, struct chat *chat, const struct answer_row *prior,
+                            const struct answer_row *keyed)
+{
+    return answered_under(core, ask, chat, ask->frame->id, prior) ||
+           (ask->frame->keyed && answered_under(core, ask, chat, ask->frame->key, keyed));
+}
+
+void call_handle(struct core *core, const struct ask *ask, const struct answer_row *prior,
+                 const struct answer_row *keyed)
 {
     size_t call = (size_t)ask->frame->call;
     if (call >= CALL_KINDS || !routes[call].handle) {
@@ -411,7 +433,7 @@ void call_handle(struct core *core, const struct ask *ask, const struct answer_r
     struct chat *chat = name[0] ? chat_find(core, name) : NULL;
     if (chat)
         chat->used_ms = core->now.mono_ms;
-    if (routes[call].changes && answered_before(core, ask, chat, prior))
+    if (routes[call].changes && answered_before(core, ask, chat, prior, keyed))
         return;
     routes[call].handle(core, ask, chat);
 }

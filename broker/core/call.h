@@ -4,8 +4,9 @@
 
 #include "core/answer.h"
 
-/* A CALL on an open link. prior: the record's answer for this id, NULL = none. */
-void call_handle(struct core *core, const struct ask *ask, const struct answer_row *prior);
+/* A CALL on an open link. prior, keyed: the record's answer for this id, for its idempotency key; NULL = none. */
+void call_handle(struct core *core, const struct ask *ask, const struct answer_row *prior,
+                 const struct answer_row *keyed);
 /* The chat a CALL is about: "" = none. A CALL_CREATE_CHAT names it in its body; false: that name is no chat id. */
 bool call_chat(const struct request_frame *frame, char out[ID_CHAT_MAX + 1]);
 /* The job of a call about one job that may have ended: CALL_CANCEL_JOB, CALL_RETRY_JOB. false: another call, or it

@@ -84,6 +84,16 @@ enum err dedupe_put(struct dedupe *self, const void *key, size_t len, void **val
     return ERR_OK;
 }
 
+void dedupe_forget(struct dedupe *self, bool (*one_of)(const void *value, const void *context), const void *context)
+{
+    for (uint32_t i = 0; i < self->max; i++) {
+        if (!self->ring[i] || !one_of(self->ring[i]->value, context))
+            continue;
+        drop(self, self->ring[i]);
+        self->ring[i] = NULL;
+    }
+}
+
 void *dedupe_get(const struct dedupe *self, const void *key, size_t len)
 {
     const struct kept *kept = strmap_get(self->map, key, len);

@@ -12,6 +12,8 @@ enum err dedupe_new(struct dedupe **out, uint32_t max) MUST_CHECK;
 void dedupe_destroy(struct dedupe **self_p);
 /* Takes *value whatever the result; a key that is already there keeps its place and gets the new value. */
 enum err dedupe_put(struct dedupe *self, const void *key, size_t len, void **value) MUST_CHECK;
+/* Forgets every key whose value is one of those. Looks at all. */
+void dedupe_forget(struct dedupe *self, bool (*one_of)(const void *value, const void *context), const void *context);
 void *dedupe_get(const struct dedupe *self, const void *key, size_t len); /* borrowed; NULL = not remembered */
 
 #endif

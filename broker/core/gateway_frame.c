@@ -32,8 +32,8 @@ void handle_request(struct core *core, const struct input *input)
     case REQUEST_DETACH: follow_detach(core, link, frame->attach); break;
     case REQUEST_BEAT: feed_link_heard(core, link, frame->number); break;
     case REQUEST_CALL: {
-        struct ask ask = {&input->peer, frame};
-        call_handle(core, &ask, input->of.request.prior);
+        struct ask ask = {&input->peer, frame, NULL};
+        call_handle(core, &ask, input->of.request.prior, input->of.request.keyed);
         break;
     }
     case REQUEST_FORGET: break;

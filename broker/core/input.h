@@ -49,6 +49,7 @@ struct input {
         struct {
             const struct request_frame *frame;
             const struct answer_row *prior; /* the record's answer for this id, NULL = none */
+            const struct answer_row *keyed; /* the record's answer for this idempotency key, NULL = none */
         } request;
         const struct work_frame *work;
         struct {

@@ -127,6 +127,7 @@ void ask(struct request *request, const struct ask *question)
         .body = question->json,
         .len = question->len,
         .trace = request->id,
+        .key = question->key,
         .deadline_ms = (int)question->deadline_ms + ASK_OVERTIME_MS,
         .on_answer = on_answer,
         .on_accepted = question->call == CALL_EXECUTE ? on_accepted : NULL,

@@ -25,8 +25,9 @@ struct ask {
     const char *chat; /* NULL = none */
     const char *json;
     size_t len;
-    int64_t deadline_ms; /* from now */
-    bool ends_draining;  /* a drain ends the wait: the job goes on without us */
+    const struct idempotency *key; /* NULL = none */
+    int64_t deadline_ms;           /* from now */
+    bool ends_draining;            /* a drain ends the wait: the job goes on without us */
     ask_then *then;
 };
 

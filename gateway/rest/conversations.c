@@ -2,7 +2,9 @@
 #include "http/reply.h"
 #include "json_text.h"
 #include "rest/ask.h"
+#include "rest/idempotency.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LIST_LIMIT_DEFAULT 100
@@ -19,9 +21,46 @@ static void created(struct request *request, const struct ask_answer *answer)
     pass_on(request, answer, 201, "Conversation created successfully");
 }
 
+static void free_body(void *state)
+{
+    struct buf *body = state;
+    buf_fini(body);
+    free(body);
+}
+
+/* What a client sends along is not looked at, but it tells whether two requests under one key are the same. */
+static void create_bytes(struct request *request, const char *bytes, size_t len)
+{
+    struct buf *body = request->state;
+    if (!request_field(request, "Idempotency-Key"))
+        return;
+    if (!body) {
+        body = request->state = calloc(1, sizeof *body);
+        request->free_state = free_body;
+        if (body)
+            *body = BUF_INIT(request->settings->http.json_bytes_max);
+    }
+    if (!body)
+        reply_unavailable(request, "No memory for the request");
+    else if (buf_add(body, bytes, len) != ERR_OK)
+        reply_error(request, 413, "The body is larger than %u bytes (http.json_bytes_max)",
+                    request->settings->http.json_bytes_max);
+}
+
 static void create(struct request *request)
 {
-    ask_simply(request, CALL_CREATE_CHAT, NULL, NULL, created);
+    const struct buf *kept = request->state;
+    struct bytes body = {kept ? kept->data : "", kept ? kept->len : 0};
+    struct idempotency key;
+    enum idempotency_found keyed = idempotency_read(request, "create", NULL, body, &key);
+    if (keyed == IDEMPOTENCY_WRONG)
+        return;
+    ask(request, &(struct ask){.call = CALL_CREATE_CHAT,
+                               .json = "{}",
+                               .len = 2,
+                               .key = keyed == IDEMPOTENCY_KEYED ? &key : NULL,
+                               .deadline_ms = ASK_DEADLINE_MS,
+                               .then = created});
 }
 
 static void listed(struct request *request, const struct ask_answer *answer)
@@ -84,7 +123,7 @@ static void delete (struct request *request)
 }
 
 const struct route conversation_routes[] = {
-    {HTTP_POST, "/chat/workflows", true, ROUTE_BODY_DROPPED, NULL, NULL, create},
+    {HTTP_POST, "/chat/workflows", true, ROUTE_BODY_STREAM, NULL, create_bytes, create},
     {HTTP_GET, "/chat/workflows", true, ROUTE_BODY_DROPPED, NULL, NULL, list},
     {HTTP_GET, "/chat/workflows/{chat}", true, ROUTE_BODY_DROPPED, NULL, NULL, get},
     {HTTP_DELETE, "/chat/workflows/{chat}", true, ROUTE_BODY_DROPPED, NULL, NULL, delete},

@@ -4,6 +4,7 @@
 #include "json_scan.h"
 #include "json_text.h"
 #include "rest/ask.h"
+#include "rest/idempotency.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -141,6 +142,11 @@ static void execute(struct request *request)
     const char *chat = rest_chat(request);
     if (!chat || !find_steps(request, &steps))
         return;
+    struct idempotency key;
+    struct bytes body = {request->body.data, request->body.len};
+    enum idempotency_found keyed = idempotency_read(request, "execute", chat, body, &key);
+    if (keyed == IDEMPOTENCY_WRONG)
+        return;
     bool wait = !wants_no_wait(request);
     struct buf call = BUF_INIT((size_t)request->settings->http.json_bytes_max + 64);
     enum err err = buf_add_text(&call, "{\"steps\":");
@@ -153,6 +159,7 @@ static void execute(struct request *request)
         .chat = chat,
         .json = call.data,
         .len = call.len,
+        .key = keyed == IDEMPOTENCY_KEYED ? &key : NULL,
         .deadline_ms = (int64_t)request->settings->http.execute_wait_seconds * 1000,
         .ends_draining = true,
         .then = ended,
