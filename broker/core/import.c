@@ -88,10 +88,14 @@ static enum err new_ids(struct import *self, struct fault *why)
     return err;
 }
 
+static const char *known_id(const struct import *self, const char *id)
+{
+    return strmap_get(self->jobs, id, strlen(id)) ? id : "";
+}
+
 static const char *known_job(const struct import *self, const json_t *object)
 {
-    const char *id = import_text(object, "job_id");
-    return strmap_get(self->jobs, id, strlen(id)) ? id : "";
+    return known_id(self, import_text(object, "job_id"));
 }
 
 /* ---- events ---- */
@@ -275,6 +279,7 @@ static void put_job(struct import *self, const json_t *job)
                           .input_name = import_text(job, "input_name"),
                           .input_key = input_key(self, job),
                           .trace = "",
+                          .retry_of = known_id(self, import_text(job, "retry_of")),
                           .error = final ? import_text(job, "error") : UNFINISHED,
                           .total_steps = (uint32_t)json_array_size(steps),
                           .submitted_us = time_of(self, job, "submitted_us"),

@@ -46,6 +46,7 @@ static json_t *job_of(sqlite3_stmt *s)
                             db_text(s, 1), "attempts", (json_int_t)db_int(s, 2), "input_name", db_text(s, 3), "error",
                             db_text(s, 4), "submitted_us", (json_int_t)db_int(s, 5), "started_us",
                             (json_int_t)db_int(s, 6), "completed_us", (json_int_t)db_int(s, 7), "steps");
+    json_object_set_new(job, "retry_of", json_string(db_text(s, 9)));
     bool known = sqlite3_column_type(s, 8) != SQLITE_NULL;
     json_object_set_new(job, "input", known ? json_integer(db_int(s, 8)) : json_null());
     return job;
@@ -72,13 +73,14 @@ static enum err jobs_into(const struct export *self, json_t *jobs)
 {
     json_t *steps = json_array(), *step, *job;
     size_t i, next = 0;
-    enum err err = rows_into(self,
-                             "SELECT job_id, status, attempts, input_name, error, submitted_us, started_us,"
-                             " completed_us, (SELECT COUNT(*) FROM files f WHERE f.chat_id = j.chat_id AND"
-                             " f.position < (SELECT position FROM files g WHERE g.chat_id = j.chat_id AND"
-                             " g.key = j.input_key) HAVING EXISTS (SELECT 1 FROM files g WHERE g.chat_id = j.chat_id"
-                             " AND g.key = j.input_key)) FROM jobs j WHERE chat_id = ? ORDER BY submitted_us, job_id",
-                             job_of, jobs);
+    enum err err =
+        rows_into(self,
+                  "SELECT job_id, status, attempts, input_name, error, submitted_us, started_us,"
+                  " completed_us, (SELECT COUNT(*) FROM files f WHERE f.chat_id = j.chat_id AND"
+                  " f.position < (SELECT position FROM files g WHERE g.chat_id = j.chat_id AND"
+                  " g.key = j.input_key) HAVING EXISTS (SELECT 1 FROM files g WHERE g.chat_id = j.chat_id"
+                  " AND g.key = j.input_key)), retry_of FROM jobs j WHERE chat_id = ? ORDER BY submitted_us, job_id",
+                  job_of, jobs);
     if (err == ERR_OK)
         err = rows_into(self,
                         "SELECT s.job_id, s.step_id, s.operation, s.arguments, s.input_file, s.output_file, s.result,"

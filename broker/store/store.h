@@ -88,7 +88,7 @@ enum err store_read_oldest(struct store_reader *self, const char *chat_id, uint6
 
 /* Everything of one chat as of one moment: {"conversation":CONV,"record":{"version":1,"created_us","updated_us",
  * "files":[{"name","type","key","bytes","job_id","created_us"}],
- * "jobs":[{"job_id","status","attempts","input_name","input":index of a file or null,"error","submitted_us",
+ * "jobs":[{"job_id","status","attempts","input_name","input":index of a file or null,"retry_of","error","submitted_us",
  *          "started_us","completed_us","steps":[{"step_id","operation","arguments":text,"input_file","output_file",
  *          "result":text,"status","progress","error_message","started_us","completed_us"}]}],
  * "events":[{"type","job_id","event_id","created_us","body":text}],"events_left_out":n}}.

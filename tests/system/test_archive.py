@@ -139,6 +139,23 @@ def test_a_conversation_comes_back_whole(shared_stack, delete_first):
     assert shared_stack.execute(chat, STEPS).status == 200, "and it goes on"
 
 
+def test_a_failed_run_comes_back_and_can_be_retried(shared_stack):
+    chat = shared_stack.create_chat()
+    shared_stack.upload(chat, "a.csv", CSV)
+    wrong = [{"operation": "csv/search", "arguments": {"conditions": [{"column": "none", "operator": "equals", "value": "x"}]}}]
+    assert shared_stack.execute(chat, wrong).status == 422
+    first = events(shared_stack, chat)["events"][-1]["job_id"]
+    retry = "/chat/workflows/%s/jobs/%s/retry?from=start"
+    assert shared_stack.request("POST", retry % (chat, first)).status in (200, 202, 422)
+    ends = lambda: [e["job_id"] for e in events(shared_stack, chat)["events"] if e["type"] == "workflow_failed"]
+    second = wait_until(lambda: ends()[1:], 20, "the second failure")[0]
+    assert restore(shared_stack, dump(shared_stack, chat)[1]).status == 200
+    told = shared_stack.get("/chat/workflows/%s/jobs/%s" % (chat, second)).data
+    assert (told["status"], told["retry_of"]) == ("failed", first) and "none" in told["error"]
+    assert shared_stack.request("POST", retry % (chat, second)).status in (200, 202, 422)
+    wait_until(lambda: len(ends()) == 3, 20, "the third failure")
+
+
 def test_a_second_restore_leaves_only_its_own_files(shared_stack):
     chat = chat_with_a_run(shared_stack)
     content = dump(shared_stack, chat)[1]
