@@ -9,12 +9,12 @@
 #include <zmq.h>
 
 #define FRAME_BYTES_MAX (64u << 20)
-#define MONITOR         "inproc://monitor"
 
 struct link {
     uint64_t id;
     void *zmq; /* a context of its own: gone with the link, and its threads with it */
-    void *requests, *feed, *monitor;
+    void *requests, *feed;
+    void *monitors[2];       /* of the two: PAIR, readable when a connection broke */
     zmq_msg_t answer, batch; /* what link_next_... lent out */
     struct buf frame;
 };
@@ -29,17 +29,19 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
+static enum err watch(struct link *self, void *socket, void **monitor, const char *address, struct fault *why)
+{
+    *monitor = zmq_socket(self->zmq, ZMQ_PAIR);
+    if (!*monitor || !set_int(*monitor, ZMQ_LINGER, 0) ||
+        zmq_socket_monitor(socket, address, ZMQ_EVENT_DISCONNECTED) != 0 || zmq_connect(*monitor, address) != 0)
+        return zmq_fault(why, "monitor of a link's socket");
+    return ERR_OK;
+}
+
 static enum err open_requests(struct link *self, const struct settings *settings, struct fault *why)
 {
     enum err err = endpoint_connect(&self->requests, self->zmq, settings, ENDPOINT_REQUESTS, why);
-    if (err != ERR_OK)
-        return err;
-    self->monitor = zmq_socket(self->zmq, ZMQ_PAIR);
-    if (!self->monitor || !set_int(self->monitor, ZMQ_LINGER, 0) ||
-        zmq_socket_monitor(self->requests, MONITOR, ZMQ_EVENT_DISCONNECTED) != 0 ||
-        zmq_connect(self->monitor, MONITOR) != 0)
-        return zmq_fault(why, "monitor of the requests socket");
-    return ERR_OK;
+    return err == ERR_OK ? watch(self, self->requests, &self->monitors[0], "inproc://requests", why) : err;
 }
 
 static enum err open_feed(struct link *self, const struct settings *settings, struct fault *why)
@@ -49,7 +51,7 @@ static enum err open_feed(struct link *self, const struct settings *settings, st
     enum err err = endpoint_connect(&self->feed, self->zmq, settings, ENDPOINT_FEED, why);
     if (err == ERR_OK && zmq_setsockopt(self->feed, ZMQ_SUBSCRIBE, topic, len) != 0)
         err = zmq_fault(why, "subscription of the feed");
-    return err;
+    return err == ERR_OK ? watch(self, self->feed, &self->monitors[1], "inproc://feed", why) : err;
 }
 
 enum err link_new(struct link **out, const struct settings *settings, struct fault *why)
@@ -88,7 +90,8 @@ void link_destroy(struct link **self_p)
     zmq_msg_close(&self->answer);
     zmq_msg_close(&self->batch);
     close_socket(self->requests);
-    close_socket(self->monitor);
+    close_socket(self->monitors[0]);
+    close_socket(self->monitors[1]);
     close_socket(self->feed);
     if (self->zmq)
         zmq_ctx_term(self->zmq);
@@ -102,11 +105,11 @@ uint64_t link_id(const struct link *self)
 }
 
 /* What the monitor says is one kind of event in two frames: that it came is all there is to know. */
-static bool monitor_spoke(struct link *self)
+static bool monitor_spoke(void *monitor)
 {
     char frame[512];
     bool spoke = false;
-    while (zmq_recv(self->monitor, frame, sizeof frame, ZMQ_DONTWAIT) >= 0)
+    while (zmq_recv(monitor, frame, sizeof frame, ZMQ_DONTWAIT) >= 0)
         spoke = true;
     return spoke;
 }
@@ -114,7 +117,8 @@ static bool monitor_spoke(struct link *self)
 void link_wait(struct link *self, const struct link_ready *want, int letters_fd, int timeout_ms, struct link_ready *out)
 {
     zmq_pollitem_t items[] = {
-        {.socket = self->monitor, .events = ZMQ_POLLIN},
+        {.socket = self->monitors[0], .events = ZMQ_POLLIN},
+        {.socket = self->monitors[1], .events = ZMQ_POLLIN},
         {.socket = self->requests,
          .events = (short)((want->requests ? ZMQ_POLLIN : 0) | (want->room ? ZMQ_POLLOUT : 0))},
         {.socket = self->feed, .events = want->feed ? ZMQ_POLLIN : 0},
@@ -124,11 +128,12 @@ void link_wait(struct link *self, const struct link_ready *want, int letters_fd,
     *out = (struct link_ready){0};
     if (found <= 0)
         return;
-    out->lost = (items[0].revents & ZMQ_POLLIN) && monitor_spoke(self);
-    out->requests = items[1].revents & ZMQ_POLLIN;
-    out->room = items[1].revents & ZMQ_POLLOUT;
-    out->feed = items[2].revents & ZMQ_POLLIN;
-    out->letters = items[3].revents & ZMQ_POLLIN;
+    for (int i = 0; i < 2; i++)
+        out->lost |= (items[i].revents & ZMQ_POLLIN) && monitor_spoke(self->monitors[i]);
+    out->requests = items[2].revents & ZMQ_POLLIN;
+    out->room = items[2].revents & ZMQ_POLLOUT;
+    out->feed = items[3].revents & ZMQ_POLLIN;
+    out->letters = items[4].revents & ZMQ_POLLIN;
 }
 
 enum err link_send(struct link *self, const struct request_frame *frame)

@@ -2,8 +2,9 @@
  * decided in link_state.c.
  *
  * Every link has sockets of its own, so that nothing said to or by an older link can reach a newer one; the sockets of
- * an old link are closed without lingering. The DEALER takes messages only while it is connected (ZMQ_IMMEDIATE), and a
- * socket monitor tells when that connection breaks: what was on its way is then sent again on the next link. */
+ * an old link are closed without lingering. The DEALER takes messages only while it is connected (ZMQ_IMMEDIATE), and
+ * socket monitors tell when one of the connections breaks: what was on its way is then sent again on the next link. (A
+ * SUB would connect and subscribe again by itself, and hide that the broker has forgotten what was attached.) */
 #ifndef LINK_H
 #define LINK_H
 
@@ -17,7 +18,7 @@ void link_destroy(struct link **self_p);
 uint64_t link_id(const struct link *self);
 
 struct link_ready {
-    bool feed, requests, room, lost, letters; /* room: the DEALER takes a message; lost: its connection broke */
+    bool feed, requests, room, lost, letters; /* room: the DEALER takes a message; lost: a connection broke */
 };
 /* Waits for what is asked for in `want` (lost always) or for the descriptor `letters_fd`. */
 void link_wait(struct link *self, const struct link_ready *want, int letters_fd, int timeout_ms,

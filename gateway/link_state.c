@@ -64,8 +64,7 @@ static void lose(struct link_state *self, const char *reason)
 
 void link_state_broken(struct link_state *self, const char *reason)
 {
-    if (link_state_open(self))
-        lose(self, reason);
+    lose(self, reason);
 }
 
 static void send_beat(struct link_state *self)

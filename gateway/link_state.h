@@ -60,7 +60,9 @@ void link_state_batch(struct link_state *self, struct bytes bytes);
 void link_state_offer_again(struct link_state *self); /* the held batch, if there is one */
 /* One frame of the broker. false: it makes no sense here. */
 bool link_state_answer(struct link_state *self, struct bytes bytes);
-/* The connection broke, or what came on it does not decode. A link that is only opening goes on trying. */
+/* One of its connections broke, or what came on it does not decode. Also while it is opening: a subscription that
+ * ZeroMQ makes again by itself looks like a link on which nothing has happened yet, and the broker knows no attach that
+ * was sent before. */
 void link_state_broken(struct link_state *self, const char *reason);
 /* Sends calls that are due; true when some remain. */
 bool link_state_send_calls(struct link_state *self);

@@ -3,9 +3,9 @@
  * through this header; no other thread touches its sockets.
  *
  * A *link* is one subscription `link/<id>/` under a random id. It is open when its first batch has come. It is lost
- * when a batch number is missing, when nothing came for three beats, when the broker's term changed or the broker said
- * HELLO; then a new one is opened under a new id. The uplink tells its feed sink so, which attaches every session again
- * from the last seq it delivered.
+ * when a connection breaks, a batch number is missing, nothing came for three beats, the broker's term changed or the
+ * broker said HELLO; then a new one is opened under a new id. The uplink tells its feed sink so, which attaches every
+ * session again from the last seq it delivered.
  *
  * Calls. A call is sent on an open link only, under a random request id. When the link is lost before its answer, the
  * call is sent again on the next link under the same id: the broker changes nothing twice. A call that was never handed

@@ -49,12 +49,79 @@ static void batches_follow_without_a_hole_and_beats_repeat_the_last(void **state
     assert_int_equal(place.number, 8);
 }
 
+/* ---- a link with hands ---- */
+
+struct hands_seen {
+    uint64_t next_id, opened;
+    int renewed;
+};
+
+static enum err take_frame(void *ctx, const struct request_frame *frame)
+{
+    (void)ctx;
+    (void)frame;
+    return ERR_OK;
+}
+
+static uint64_t renew(void *ctx, const char *reason)
+{
+    struct hands_seen *seen = ctx;
+    (void)reason;
+    seen->renewed++;
+    return ++seen->next_id;
+}
+
+static void tell_link(void *ctx, uint64_t link)
+{
+    ((struct hands_seen *)ctx)->opened = link;
+}
+
+static bool take_batch(void *ctx, uint64_t link, struct bytes bytes)
+{
+    (void)ctx;
+    (void)link;
+    (void)bytes;
+    return true;
+}
+
+static void give_beat(struct link_state *state)
+{
+    struct buf bytes = BUF_INIT(4096);
+    assert_int_equal(feed_batch_open(&bytes, 5), ERR_OK);
+    feed_batch_close(&bytes, 0, 0);
+    link_state_batch(state, (struct bytes){bytes.data, bytes.len});
+    buf_fini(&bytes);
+}
+
+/* A subscription that ZeroMQ makes again after a cut looks like a link on which nothing has happened yet: numbers alone
+ * cannot tell that the broker knows nothing of what was attached before. */
+static void a_connection_that_breaks_ends_the_link_open_or_not(void **state)
+{
+    (void)state;
+    struct hands_seen seen = {.next_id = 1};
+    struct link_hands hands = {&seen, take_frame, renew, tell_link, take_batch};
+    struct pending *pending;
+    struct link_state link;
+    assert_int_equal(pending_new(&pending), ERR_OK);
+    link_state_init(&link, &hands, pending, 100, 8, 1, 1000);
+    link_state_broken(&link, "cut");
+    assert_int_equal(seen.renewed, 1);
+    give_beat(&link);
+    assert_int_equal(seen.opened, 2);
+    link_state_broken(&link, "cut");
+    assert_int_equal(seen.renewed, 2);
+    assert_int_equal(seen.opened, 0);
+    assert_false(link_state_open(&link));
+    pending_destroy(&pending);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_batch_opens_a_link),
         cmocka_unit_test(a_link_does_not_open_in_the_middle),
         cmocka_unit_test(batches_follow_without_a_hole_and_beats_repeat_the_last),
+        cmocka_unit_test(a_connection_that_breaks_ends_the_link_open_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
