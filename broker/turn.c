@@ -186,11 +186,23 @@ void turn_input(struct broker *self, const struct input *input)
 
 /* ---- ending ---- */
 
+/* A request that came again may have been carried out in an earlier turn, and to refuse it would be a lie. Its gateway
+ * sends it once more on the link it opens now, and then gets its answer from the record. */
+static bool may_be_on_record(struct broker *self, const struct caller *caller)
+{
+    struct answer_row row;
+    struct buf space = BUF_INIT(ANSWER_TEXT_MAX);
+    enum err err = store_find_answer(self->store, caller->id, &row, &space, NULL);
+    buf_fini(&space);
+    return err != ERR_NOT_FOUND;
+}
+
 /* What the callers of a turn that cannot be kept are told; everybody else notices by his beats. */
 static void refuse_callers(struct broker *self, enum err err)
 {
     for (uint32_t i = 0; i < self->caller_count; i++)
-        outlet_refuse(self, &self->callers[i], err);
+        if (self->callers[i].publisher || !may_be_on_record(self, &self->callers[i]))
+            outlet_refuse(self, &self->callers[i], err);
 }
 
 static enum err start_over(struct broker *self, enum err cause, struct fault *why)

@@ -12,6 +12,8 @@ struct store_reader {
 };
 
 static _Atomic int next_commit; /* what the broker's next commit answers; an enum err */
+static _Atomic int next_load;   /* likewise for loading a chat; ERR_OK: there is none */
+static _Atomic int on_record;   /* first byte of a request id that was carried out before; 0 = none */
 static _Atomic int commits;
 
 enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why)
@@ -45,7 +47,8 @@ enum err store_load_chat(struct store *self, const char *chat_id, uint32_t event
     (void)chat_id;
     (void)events;
     (void)to;
-    return fault_set(why, ERR_NOT_FOUND, "Conversation not found");
+    enum err err = (enum err)atomic_exchange(&next_load, ERR_OK);
+    return fault_set(why, err == ERR_OK ? ERR_NOT_FOUND : err, "Conversation not found");
 }
 
 enum err store_load_job(struct store *self, const char *chat_id, const char *job_id, const struct store_load *to,
@@ -79,11 +82,12 @@ enum err store_find_answer(struct store *self, const unsigned char id[REQUEST_ID
                            struct buf *space, struct fault *why)
 {
     (void)self;
-    (void)id;
-    (void)out;
     (void)space;
     (void)why;
-    return ERR_NOT_FOUND;
+    if (id[0] != on_record || on_record == 0)
+        return ERR_NOT_FOUND;
+    *out = (struct answer_row){.status = 201, .message = "kept", .body = "{}", .job_id = ""};
+    return ERR_OK;
 }
 
 enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, struct fault *why)
@@ -270,6 +274,26 @@ static void another_refusal_is_503(void **state)
     expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 201, "\"chat_id\":\"c1\"");
 }
 
+/* What a gateway is told of a request means "never" (503, 507), which would be a lie. */
+static void a_request_that_was_carried_out_before_is_not_refused_with_its_turn(void **state)
+{
+    struct stage *self = *state;
+    open_link(self);
+    on_record = 1;
+    next_load = ERR_INTERNAL;
+    call(self, CALL_CREATE_CHAT, 1, CREATE);
+    say(self, &(struct request_frame){.kind = REQUEST_BEAT, .link = LINK, .number = self->received});
+    char bytes[4096];
+    struct request_frame frame;
+    int len = zmq_recv(self->requests, bytes, sizeof bytes, 0);
+    assert_true(len > 0);
+    assert_int_equal(request_frame_read(&frame, bytes, (size_t)len), ERR_OK);
+    assert_int_equal(frame.kind, REQUEST_HELLO);
+    link_again(self);
+    expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 201, "kept");
+    on_record = 0;
+}
+
 static void a_publisher_is_told_that_its_event_was_not_kept(void **state)
 {
     struct stage *self = *state;
@@ -318,6 +342,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_disk_is_507_and_nothing_of_the_turn_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(another_refusal_is_503, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_request_that_was_carried_out_before_is_not_refused_with_its_turn, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_publisher_is_told_that_its_event_was_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_and_connections_commit_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_fsync_ends_the_broker, setup, teardown),
