@@ -139,6 +139,7 @@ static void fail(struct runner *self, enum verdict_kind kind, const char *messag
     json_object_set_new(detail, "kind", json_string(verdict_kind_name(kind)));
     json_t *event = self->job.step_count > self->index ? step_event(self, message)
                                                        : json_pack("{s:o}", "message", safe_text(message));
+    json_object_set_new(event, "progress", json_integer(self->progress.percent));
     record(self, WORK_STEP_FAILED, event, detail);
     runner_stop(self);
 }

@@ -77,12 +77,12 @@ static void start(struct core *core, struct job *job)
     tell(core, job, "workflow_started", &extra, NULL);
 }
 
-void execution_lease(struct core *core, struct job *job)
+void execution_lease(struct core *core, struct job *job, bool fresh)
 {
     job->status = JOB_RUNNING;
     chat_progress_drop_job(job->chat, job);
     uint32_t i = job_next_step(job);
-    if (i < job->step_count)
+    if (fresh && i < job->step_count)
         job->steps[i].progress = 0;
     start(core, job);
     job_put(core, job);
@@ -165,7 +165,6 @@ void execution_step_started(struct core *core, struct job *job, uint32_t i, cons
 {
     struct step *step = &job->steps[i];
     step->status = STEP_RUNNING;
-    step->progress = 0;
     step->started_us = core->now.wall_us;
     if (step->input_file[0] == '\0')
         job_set_text(core, &step->input_file, job->input_name);

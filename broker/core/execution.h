@@ -15,8 +15,9 @@ struct step_outcome {
     const char *result;    /* JSON object without its brackets: `"statistics":{...}`, "" = nothing */
 };
 
-/* A job was handed out: its row, workflow_started the first time, and no progress of an attempt before. */
-void execution_lease(struct core *core, struct job *job);
+/* A job was handed out: its row, workflow_started the first time, and no progress of an attempt before. fresh: it is
+ * another attempt; one that was handed back goes on in the same, and its progress never falls. */
+void execution_lease(struct core *core, struct job *job, bool fresh);
 /* The JOB frame's body (work_frame.h). */
 enum err execution_write_job(const struct core *core, const struct job *job, struct buf *out) MUST_CHECK;
 

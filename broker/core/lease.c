@@ -76,8 +76,8 @@ void lease_revoke(struct core *core, const struct peer *peer, const struct token
 
 void lease_grant(struct core *core, struct job *job, struct worker *worker)
 {
-    if (!job->handed_back)
-        job->attempts++;
+    bool fresh = !job->handed_back;
+    job->attempts += fresh;
     job->handed_back = false;
     job->token = (struct token){core->term, ++core->counter};
     job->last_number = 0;
@@ -85,7 +85,7 @@ void lease_grant(struct core *core, struct job *job, struct worker *worker)
     job->worker = worker;
     worker->leased++;
     worker->free_slots--;
-    execution_lease(core, job);
+    execution_lease(core, job, fresh);
     note_write(core, false, "job handed out", job, worker->id, NULL);
     struct buf body = BUF_INIT((size_t)64 << 20);
     enum err err = execution_write_job(core, job, &body);

@@ -247,6 +247,10 @@ static bool step_failed(struct core *core, struct job *job, const struct told *t
     if (!step_of(job, told, &i))
         return false;
     char kind[16] = "", message[4 * FAULT_TEXT_MAX];
+    int64_t percent;
+    if (json_member_int(json_members_find(&told->event, "progress"), &percent) && percent > job->steps[i].progress &&
+        percent <= 99)
+        job->steps[i].progress = (uint32_t)percent; /* a memory that was built anew has not seen how far it came */
     read_message(&told->detail, message, sizeof message);
     json_member_plain_text(json_members_find(&told->detail, "kind"), kind, sizeof kind);
     if (strcmp(kind, "lost") == 0)

@@ -29,7 +29,7 @@
  *                          "result":{...},"stem_of":name}. A null spool before the last step: the next step reads the
  *                          same input as this one. stem_of: what JOB's stem_of is when the run resumes after this step.
  *                          `result` is what the operation gave ({"statistics"}); paths and URLs are the broker's words
- *   STEP_FAILED            detail {"message","kind"}, kind:
+ *   STEP_FAILED            event {"progress":how far it came}, detail {"message","kind"}, kind:
  *                          "user"   data, arguments or a limit of the step: the run fails (422)
  *                          "server" our fault (the step crashed, a disk is full): the run fails (500)
  *                          "input"  what the step reads is missing or damaged: the run goes on one step further back,

@@ -151,6 +151,25 @@ static void a_draining_worker_gets_nothing_new_and_hands_back_for_free(void **st
     expect_not_said(scene, "w1< job");
 }
 
+static void progress_never_falls_when_a_job_was_handed_back(void **state)
+{
+    struct scene *scene = *state;
+    start_job(scene, "w1");
+    scene_report(scene, WORK_STEP_STARTED, "{}", "{\"index\":0}");
+    scene_event(scene, "w1", scene->token, 1, WORK_PROGRESS, "{\"progress\":57}", "{\"index\":0}");
+    scene_work(scene, "w1", &(struct work_frame){.kind = WORK_BYE});
+    scene_hello(scene, "w2", 1);
+    scene_work_beat(scene, "w1", 1, no_token);
+    scene_wait(scene, 100);
+    scene_clear(scene);
+    scene_event(scene, "w2", scene->token, 1, WORK_STEP_STARTED, "{}", "{\"index\":0}");
+    scene_event(scene, "w2", scene->token, 1, WORK_PROGRESS, "{\"progress\":12}", "{\"index\":0}");
+    scene_event(scene, "w2", scene->token, 1, WORK_PROGRESS, "{\"progress\":60}", "{\"index\":0}");
+    EXPECT_SAID(scene, "\"attempt\":1", "\"progress\":57", "\"progress\":60");
+    expect_not_said(scene, "\"progress\":0,");
+    expect_not_said(scene, "\"progress\":12");
+}
+
 static void chats_take_turns_and_one_job_of_a_chat_runs_at_a_time(void **state)
 {
     struct scene *scene = *state;
@@ -273,6 +292,20 @@ static void after_a_restart_the_worker_goes_on_under_its_token(void **state)
     EXPECT_WRITTEN(scene, "event 2 step_result", "event 3 workflow_completed", "job completed");
 }
 
+static void a_failed_step_tells_how_far_it_came_though_the_broker_was_restarted(void **state)
+{
+    struct scene *scene = *state;
+    load_running(scene);
+    struct work_frame hello = {.kind = WORK_HELLO, .slots = 1, .token_count = 1, .tokens = {{1, 1}}};
+    scene_work(scene, "w1", &hello);
+    scene_link(scene);
+    scene_attach(scene, 1, "c1", -1, NULL);
+    scene_beat(scene);
+    scene_event(scene, "w1", scene->token, 3, WORK_STEP_FAILED, "{\"progress\":71}",
+                "{\"index\":1,\"message\":\"no\",\"kind\":\"user\"}");
+    EXPECT_SAID(scene, "closing", "\"progress\":71,\"status\":\"failed\"", "\"type\":\"error\"");
+}
+
 static void after_a_restart_a_lease_nobody_claims_runs_out_once(void **state)
 {
     struct scene *scene = *state;
@@ -320,6 +353,8 @@ int main(void)
         SCENARIO(beyond_a_hole_nothing_is_taken_until_it_is_filled),
         SCENARIO(an_event_that_does_not_fit_costs_the_lease),
         SCENARIO(a_draining_worker_gets_nothing_new_and_hands_back_for_free),
+        SCENARIO(progress_never_falls_when_a_job_was_handed_back),
+        SCENARIO(a_failed_step_tells_how_far_it_came_though_the_broker_was_restarted),
         SCENARIO(chats_take_turns_and_one_job_of_a_chat_runs_at_a_time),
         SCENARIO(one_slot_serves_the_chats_in_turn),
         SCENARIO(the_least_loaded_worker_comes_first),
