@@ -1,0 +1,59 @@
+/* model_store - a record in memory behind broker/store/store.h: a batch is durable the moment store_commit() returns
+ * ERR_OK, and nothing else ever is. What the seed wants to go wrong goes wrong here: a full disk, a refused commit, a
+ * death of the broker on either side of the fsync, a read that fails. Everything that was ever on disk stays readable
+ * for the referee, also histories of chats that were deleted. */
+#ifndef MODEL_STORE_H
+#define MODEL_STORE_H
+
+#include "store/store.h"
+#include "world.h"
+
+/* The durable events of one epoch of a chat; events[i].seq is i + 1. */
+struct model_history {
+    struct model_history *next;
+    const char *chat_id, *epoch;
+    struct event_row *events;
+    size_t count, room;
+    size_t trimmed; /* so many of them retention has taken from the record */
+};
+
+struct model_job {
+    struct model_job *next; /* in the order they were accepted, over all chats */
+    struct job_row row;
+    struct step_row *steps; /* row.total_steps places; step_id NULL = not there */
+    bool gone;              /* its chat was deleted */
+    bool fresh, touched;    /* in the batch that is being committed */
+    bool has_answer;        /* some request id leads to it */
+    uint32_t ends, leases;
+    uint64_t results; /* bit i: the result of step i is on record */
+};
+
+struct model_answer {
+    struct model_answer *next;
+    struct answer_row row;
+};
+
+struct model_chat {
+    bool exists;
+    struct chat_row row;
+    struct model_history *history;
+    struct file_row *files;
+    size_t file_count, file_room;
+    uint64_t deletions;
+};
+
+enum err model_store_new(struct store **out, struct world *world) MUST_CHECK;
+void model_store_free(struct store **self_p);
+
+int model_chat_number(const char *chat_id); /* of world_chats; -1 = none */
+const struct model_chat *model_chat(const struct world *world, int chat);
+/* NULL: no such epoch was ever on disk. */
+const struct model_history *model_history(const struct world *world, const char *chat_id, const char *epoch);
+struct model_history *model_histories(const struct world *world);
+struct model_job *model_jobs(const struct world *world); /* the oldest first */
+struct model_job *model_job(const struct world *world, const char *job_id);
+const struct answer_row *model_answer(const struct world *world, const unsigned char id[REQUEST_ID_LEN]);
+void model_trim(struct world *world, int chat); /* retention: some of the oldest events go */
+bool model_token_before(struct token a, struct token b);
+
+#endif

@@ -1,0 +1,44 @@
+/* referee - knows what Sheetwire promises and looks at everything: each change before it is on disk, each frame as it
+ * leaves the broker, each answer and event where it arrives, and in the end whether everything has come to its end. */
+#ifndef REFEREE_H
+#define REFEREE_H
+
+#include "model_store.h"
+#include "wire/feed_frame.h"
+
+struct referee;
+
+enum err referee_new(struct referee **out) MUST_CHECK;
+void referee_free(struct referee **self_p);
+
+/* ---- the broker ---- */
+
+void referee_change(struct world *world, const struct change *change); /* before it is applied */
+void referee_committed(struct world *world);                           /* after the last one of a batch */
+void referee_leaves(struct world *world, const struct effect *effect);
+void referee_call_arrives(struct world *world, const struct request_frame *frame);
+void referee_work_arrives(struct world *world, const struct work_frame *frame);
+void referee_delete_asked(struct world *world, const char *chat_id);
+
+/* ---- callers and publishers ---- */
+
+struct asked {
+    unsigned char id[REQUEST_ID_LEN];
+    enum call call;
+    int chat;
+    uint64_t deletions; /* of the chat when it was asked */
+};
+void referee_answered(struct world *world, const struct asked *asked, uint16_t status, bool own, bool sent,
+                      struct bytes body);
+void referee_accepted(struct world *world, const struct asked *asked, const char *job_id);
+void referee_published(struct world *world, int chat, const char *event_id, uint64_t seq);
+
+/* ---- the end ---- */
+
+void referee_count_open(struct world *world); /* when the faults stop: what there is to come to an end */
+/* What is still under way; NULL = nothing. Valid until the next call. */
+const char *referee_open(struct world *world);
+void referee_blame(struct world *world, const char *open);
+void referee_last_look(struct world *world);
+
+#endif
