@@ -67,6 +67,26 @@ enum err db_run(struct db *self, const char *sql, struct fault *why)
     return sqlite3_exec(self->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? ERR_OK : db_fault(self, "record", why);
 }
 
+/* Failures that come before the last page of a commit is in the log; without that page there is no commit. */
+static bool certainly_not_committed(int extended)
+{
+    switch (extended & 0xFF) {
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_CONSTRAINT: return true;
+    }
+    return extended == SQLITE_IOERR_WRITE;
+}
+
+enum err db_commit(struct db *self, struct fault *why)
+{
+    if (sqlite3_exec(self->handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+        return ERR_OK;
+    bool certain = certainly_not_committed(sqlite3_extended_errcode(self->handle));
+    enum err err = db_fault(self, "record", why);
+    return certain ? err : fault_set(why, ERR_IO, "record: a commit failed half way: %s", sqlite3_errmsg(self->handle));
+}
+
 enum err db_prepare(struct db *self, const char *sql, sqlite3_stmt **out, struct fault *why)
 {
     if (sqlite3_prepare_v3(self->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) == SQLITE_OK)

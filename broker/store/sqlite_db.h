@@ -21,6 +21,9 @@ void db_close(struct db *self);
 enum err db_fault(struct db *self, const char *what, struct fault *why);
 
 enum err db_run(struct db *self, const char *sql, struct fault *why) MUST_CHECK;
+/* COMMIT. ERR_IO also when the transaction may be on disk all the same: SQLite can fail after it has written and synced
+ * its log (when the index of the log cannot grow, for want of disk or memory), and a restart would find the commit. */
+enum err db_commit(struct db *self, struct fault *why) MUST_CHECK;
 enum err db_prepare(struct db *self, const char *sql, sqlite3_stmt **out, struct fault *why) MUST_CHECK;
 
 /* Steps a statement that gives no rows and resets it. *rows (may be NULL) = rows it changed. */

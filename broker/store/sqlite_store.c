@@ -304,21 +304,29 @@ static enum err apply(struct store *self, const struct change *change, struct fa
     return fault_set(why, ERR_INTERNAL, "record: unknown change %d", (int)change->kind);
 }
 
+static enum err told(struct store *self, enum err err)
+{
+    self->torn = self->torn || err == ERR_IO;
+    return err;
+}
+
 enum err store_commit(struct store *self, const struct changes *batch, struct fault *why)
 {
+    if (self->torn)
+        return fault_set(why, ERR_IO, "record: an earlier write failed half way");
     enum err err = db_run(&self->db, "BEGIN IMMEDIATE", why);
     if (err != ERR_OK)
         return err;
     for (size_t i = 0; err == ERR_OK && i < changes_count(batch); i++)
         err = apply(self, changes_at(batch, i), why);
     if (err == ERR_OK)
-        err = db_run(&self->db, "COMMIT", why);
+        err = db_commit(&self->db, why);
     if (err != ERR_OK && !sqlite3_get_autocommit(self->db.handle))
         sqlite3_exec(self->db.handle, "ROLLBACK", NULL, NULL, NULL);
-    return err;
+    return told(self, err);
 }
 
 enum err store_garbage_done(struct store *self, const char *key, struct fault *why)
 {
-    return one_key(self, WRITE_GARBAGE_DONE, key, why);
+    return told(self, one_key(self, WRITE_GARBAGE_DONE, key, why));
 }

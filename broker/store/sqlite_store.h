@@ -40,6 +40,7 @@ enum store_statement {
 struct store {
     struct db db;
     int lock_fd; /* flock on PATH.lock: one broker a record */
+    bool torn; /* a write failed with ERR_IO: what is synced after it may lie behind a hole, so nothing more is taken */
     sqlite3_stmt *statement[STORE_STATEMENTS];
 };
 
