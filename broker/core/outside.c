@@ -33,16 +33,27 @@ bool outside_chat(const struct input *input, char out[ID_CHAT_MAX + 1])
     return true;
 }
 
-static void answer(struct core *core, const struct peer *peer, uint64_t seq)
+/* Names the event, so that a publisher that sent one twice can tell two answers from each other. event_id "" = none. */
+static void answer(struct core *core, const struct peer *peer, uint64_t seq, const char *event_id)
 {
     struct effect *effect = peer->len > 0 ? core_effect(core, EFFECT_PUBLISHED) : NULL;
     if (!effect)
         return;
     effect->peer = *peer;
-    enum err err = seq ? buf_printf(&effect->bytes, "{\"ok\":true,\"seq\":%" PRIu64 "}", seq)
-                       : buf_add_text(&effect->bytes, "{\"ok\":true,\"seq\":null}");
+    struct compose json = COMPOSE_INIT;
+    compose_plain(&json, "{");
+    compose_raw(&json, "ok", "true");
+    if (seq)
+        compose_int(&json, "seq", (int64_t)seq);
+    else
+        compose_raw(&json, "seq", "null");
+    if (event_id[0])
+        compose_text(&json, "event_id", event_id);
+    compose_plain(&json, "}");
+    enum err err = json.err == ERR_OK ? buf_add(&effect->bytes, json.buf.data, json.buf.len) : json.err;
     if (err != ERR_OK)
         core_fail(core, err);
+    compose_fini(&json);
 }
 
 static void refuse(struct core *core, const struct peer *peer, const char *reason)
@@ -181,7 +192,7 @@ static void take_record(struct core *core, const struct input *input, struct cha
 {
     uint64_t seq = told->event_id[0] ? known_seq(core, chat, told->event_id, input->of.outside.prior_seq) : 0;
     if (seq > 0) {
-        answer(core, &input->peer, seq);
+        answer(core, &input->peer, seq, told->event_id);
         return;
     }
     if (!ensure_record(core, chat)) {
@@ -201,7 +212,7 @@ static void take_record(struct core *core, const struct input *input, struct cha
     }
     if (told->event_id[0])
         remember(core, chat, told->event_id, seq);
-    answer(core, &input->peer, seq);
+    answer(core, &input->peer, seq, told->event_id);
 }
 
 void handle_outside(struct core *core, const struct input *input)
@@ -221,7 +232,7 @@ void handle_outside(struct core *core, const struct input *input)
     watch_publisher(core, &told);
     if (told.known && told.known->kind == EVENT_STATE) {
         take_progress(core, chat, &told);
-        answer(core, &input->peer, 0);
+        answer(core, &input->peer, 0, told.event_id);
     } else {
         take_record(core, input, chat, &told);
     }

@@ -87,6 +87,10 @@ static void take_answer(struct sim_publisher *self, const struct letter *letter)
     TRACE(self->world, "publisher %d < %s", self->number, letter->bytes);
     if (!self->waiting || json_scan_object(letter->bytes, letter->len, &members, NULL) != ERR_OK)
         return;
+    char event_id[48];
+    if (json_member_plain_text(json_members_find(&members, "event_id"), event_id, sizeof event_id) &&
+        strcmp(event_id, self->event_id) != 0)
+        return; /* of an event that was sent twice */
     if (json_member_int(json_members_find(&members, "seq"), &seq)) {
         referee_published(self->world, self->chat, self->event_id, (uint64_t)seq);
         self->waiting = false;

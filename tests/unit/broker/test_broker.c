@@ -58,7 +58,7 @@ static void an_outside_event_is_acknowledged_when_it_is_kept(void **state)
         int len = zmq_recv(self->publisher, answer, sizeof answer - 1, 0);
         assert_true(len > 0);
         answer[len] = '\0';
-        assert_string_equal(answer, "{\"ok\":true,\"seq\":1}"); /* sent twice, kept once */
+        assert_string_equal(answer, "{\"ok\":true,\"seq\":1,\"event_id\":\"e1\"}"); /* sent twice, kept once */
     }
     wait_for(self, "\"source\":\"outside\",\"text\":\"hi\"");
 }

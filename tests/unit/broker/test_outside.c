@@ -43,7 +43,7 @@ static void an_event_id_makes_a_resend_harmless(void **state)
     scene_publish(scene, "c1", event);
     scene_clear(scene);
     scene_publish(scene, "c1", event);
-    assert_string_equal(buf_text(&scene->said), "published {\"ok\":true,\"seq\":1}\n");
+    assert_string_equal(buf_text(&scene->said), "published {\"ok\":true,\"seq\":1,\"event_id\":\"e1\"}\n");
     assert_string_equal(buf_text(&scene->written), "");
     struct input input = {.kind = INPUT_OUTSIDE, .peer = scene_peer("pub")};
     input.of.outside.chat = (struct bytes){"c1", 2};

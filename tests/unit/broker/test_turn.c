@@ -307,7 +307,7 @@ static void a_publisher_is_told_that_its_event_was_not_kept(void **state)
         int len = zmq_recv(self->publisher, answer, sizeof answer - 1, 0);
         assert_true(len > 0);
         answer[len] = '\0';
-        assert_non_null(strstr(answer, i == 0 ? "\"error\"" : "{\"ok\":true,\"seq\":1}"));
+        assert_non_null(strstr(answer, i == 0 ? "\"error\"" : "{\"ok\":true,\"seq\":1,\"event_id\":\"e\"}"));
     }
 }
 
