@@ -72,6 +72,27 @@ static void on_ping(const struct json_members *members, struct client_message *o
     out->kind = CLIENT_PING;
 }
 
+/* false: *out says what is wrong. */
+static bool read_chat(const struct json_member *chat, struct client_message *out)
+{
+    if (json_member_plain_text(chat, out->chat, sizeof out->chat) && id_chat_valid(out->chat, strlen(out->chat)))
+        return true;
+    int shown = chat->value.len > 80 ? 80 : (int)chat->value.len;
+    out->kind = CLIENT_WRONG;
+    fault_set(&out->problem, ERR_INVALID, "Invalid chat_id %.*s: 1 to %d of letters, digits and . _ ~ : - are allowed",
+              shown, chat->value.at, ID_CHAT_MAX);
+    return false;
+}
+
+static bool read_add(const struct json_member *member, struct client_message *out)
+{
+    out->add = member && member->kind == JSON_KIND_TRUTH && member->value.at[0] == 't';
+    if (is_absent(member) || member->kind == JSON_KIND_TRUTH)
+        return true;
+    fault_set(&out->problem, ERR_INVALID, "add must be true or false");
+    return false;
+}
+
 static void on_subscribe(const struct json_members *members, struct client_message *out)
 {
     const struct json_member *chat = json_members_find(members, "chat_id");
@@ -79,19 +100,47 @@ static void on_subscribe(const struct json_members *members, struct client_messa
         out->kind = CLIENT_NOTHING;
         return;
     }
-    bool valid =
-        json_member_plain_text(chat, out->chat, sizeof out->chat) && id_chat_valid(out->chat, strlen(out->chat));
-    if (!valid) {
-        int shown = chat->value.len > 80 ? 80 : (int)chat->value.len;
-        out->kind = CLIENT_WRONG;
-        fault_set(&out->problem, ERR_INVALID,
-                  "Invalid chat_id %.*s: 1 to %d of letters, digits and . _ ~ : - are allowed", shown, chat->value.at,
-                  ID_CHAT_MAX);
+    if (!read_chat(chat, out))
         return;
-    }
-    bool good =
-        read_since(json_members_find(members, "since"), out) && read_epoch(json_members_find(members, "epoch"), out);
+    bool good = read_since(json_members_find(members, "since"), out) &&
+                read_epoch(json_members_find(members, "epoch"), out) &&
+                read_add(json_members_find(members, "add"), out);
     out->kind = good ? CLIENT_SUBSCRIBE : CLIENT_WRONG;
+}
+
+static void on_unsubscribe(const struct json_members *members, struct client_message *out)
+{
+    const struct json_member *chat = json_members_find(members, "chat_id");
+    if (is_absent(chat))
+        wrong(out, "unsubscribe needs a chat_id");
+    else if (read_chat(chat, out))
+        out->kind = CLIENT_UNSUBSCRIBE;
+}
+
+/* The chat of a job begins its id, as the broker makes them: CHAT_workflow_MS_HEX. A chat id may hold the same word. */
+static bool chat_of_job(const char *job, char out[ID_CHAT_MAX + 1])
+{
+    static const char word[] = "_workflow_";
+    const char *end = NULL;
+    for (const char *at = strstr(job, word); at; at = strstr(at + 1, word))
+        end = at;
+    size_t len = end ? (size_t)(end - job) : 0;
+    if (!id_chat_valid(job, len))
+        return false;
+    memcpy(out, job, len);
+    out[len] = '\0';
+    return true;
+}
+
+static void on_cancel(const struct json_members *members, struct client_message *out)
+{
+    const struct json_member *job = json_members_find(members, "job_id");
+    if (!json_member_plain_text(job, out->job, sizeof out->job) || !out->job[0])
+        wrong(out, "cancel needs a job_id");
+    else if (!chat_of_job(out->job, out->chat))
+        wrong(out, "Job not found");
+    else
+        out->kind = CLIENT_CANCEL;
 }
 
 static const struct {
@@ -100,6 +149,8 @@ static const struct {
 } messages[] = {
     {"ping", on_ping},
     {"subscribe", on_subscribe},
+    {"unsubscribe", on_unsubscribe},
+    {"cancel", on_cancel},
 };
 
 static void read_object(const struct json_members *members, struct client_message *out)

@@ -6,16 +6,20 @@
 #include "wire/request_frame.h"
 
 enum client_message_kind {
-    CLIENT_PING,      /* answer pong */
-    CLIENT_SUBSCRIBE, /* leave the old chat, follow `chat` */
-    CLIENT_OTHER,     /* answer ack with `original` */
-    CLIENT_NOTHING,   /* no answer: a subscribe without a chat id */
-    CLIENT_WRONG,     /* answer an error with `problem`; the socket stays */
+    CLIENT_PING,        /* answer pong */
+    CLIENT_SUBSCRIBE,   /* leave the old chats (keep them: `add`), follow `chat` */
+    CLIENT_UNSUBSCRIBE, /* leave `chat`; answer unsubscribed */
+    CLIENT_CANCEL,      /* end the run `job`; the answer is its workflow_cancelled, or an error */
+    CLIENT_OTHER,       /* answer ack with `original` */
+    CLIENT_NOTHING,     /* no answer: a subscribe without a chat id */
+    CLIENT_WRONG,       /* answer an error with `problem`; the socket stays */
 };
 
 struct client_message {
     enum client_message_kind kind;
     char chat[ID_CHAT_MAX + 1];
+    char job[ID_JOB_MAX + 1];
+    bool add;
     bool has_since;
     uint64_t since;
     char epoch[EPOCH_MAX];

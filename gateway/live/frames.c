@@ -148,6 +148,17 @@ enum err frames_ack(struct frame **out, struct bytes original, int64_t wall_us)
     return finish(out, &text, err);
 }
 
+enum err frames_unsubscribed(struct frame **out, const char *chat, int64_t wall_us)
+{
+    struct buf text = BUF_INIT(PAYLOAD_MAX);
+    enum err err = start(&text, "unsubscribed");
+    if (err == ERR_OK)
+        err = json_text_member(&text, "chat_id", chat);
+    if (err == ERR_OK)
+        err = add_timestamp(&text, wall_us);
+    return finish(out, &text, err);
+}
+
 enum err frames_error(struct frame **out, const char *message, int64_t wall_us)
 {
     struct buf text = BUF_INIT(PAYLOAD_MAX);

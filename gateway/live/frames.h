@@ -36,6 +36,8 @@ enum err frames_connected(struct frame **out, const struct connected *what) MUST
 enum err frames_pong(struct frame **out) MUST_CHECK;
 /* {"type":"ack","original":...,"timestamp"}: original is one JSON object, passed on byte by byte. */
 enum err frames_ack(struct frame **out, struct bytes original, int64_t wall_us) MUST_CHECK;
+/* {"type":"unsubscribed","chat_id","timestamp"}: nothing of that chat comes after it. */
+enum err frames_unsubscribed(struct frame **out, const char *chat, int64_t wall_us) MUST_CHECK;
 /* {"type":"error","message":...,"timestamp"}: about this socket alone, hence without seq. */
 enum err frames_error(struct frame **out, const char *message, int64_t wall_us) MUST_CHECK;
 

@@ -9,8 +9,10 @@
 
 enum session_state { SESSION_IDLE, SESSION_DUE, SESSION_ATTACHING, SESSION_REPLAYING, SESSION_LIVE };
 
+/* One chat followed by one socket. The first of a socket stands for it; the others hang on that one. */
 struct session {
     void *socket;
+    struct session *more; /* further chats of the same socket */
     enum session_state state;
     char chat[ID_CHAT_MAX + 1]; /* "" = none */
     uint64_t attach;            /* of the present following; never used twice */
@@ -287,9 +289,88 @@ enum err hub_open(struct hub *self, struct session **out, void *socket, const st
     return ERR_OK;
 }
 
+static void leave_more(struct hub *self, struct session *session)
+{
+    while (session->more) {
+        struct session *one = session->more;
+        session->more = one->more;
+        stop_following(self, one);
+        free(one);
+    }
+}
+
 enum err hub_subscribe(struct hub *self, struct session *session, const struct hub_want *want)
 {
-    return follow(self, session, want);
+    enum err err = follow(self, session, want);
+    if (err != ERR_OK)
+        return err;
+    leave_more(self, session);
+    hub_pump(self);
+    return ERR_OK;
+}
+
+static struct session *following(struct session *session, const char *chat)
+{
+    while (session && strcmp(session->chat, chat) != 0)
+        session = session->more;
+    return session;
+}
+
+static size_t count_chats(const struct session *session)
+{
+    size_t count = 0;
+    for (; session; session = session->more)
+        count += session->state != SESSION_IDLE;
+    return count;
+}
+
+static enum err follow_more(struct hub *self, struct session *session, const struct hub_want *want)
+{
+    struct session *one = calloc(1, sizeof *one);
+    if (!one)
+        return ERR_MEMORY;
+    one->socket = session->socket;
+    enum err err = follow(self, one, want);
+    if (err != ERR_OK) {
+        free(one);
+        return err;
+    }
+    one->more = session->more;
+    session->more = one;
+    return ERR_OK;
+}
+
+enum err hub_add(struct hub *self, struct session *session, const struct hub_want *want)
+{
+    struct session *same = following(session, want->chat);
+    if (same)
+        return follow(self, same, want);
+    if (count_chats(session) >= HUB_CHATS_MAX)
+        return ERR_FULL;
+    return session->state == SESSION_IDLE ? follow(self, session, want) : follow_more(self, session, want);
+}
+
+void hub_unsubscribe(struct hub *self, struct session *session, const char *chat)
+{
+    struct session *one = following(session, chat);
+    if (!one)
+        return;
+    stop_following(self, one);
+    for (struct session *before = session; before && one != session; before = before->more) {
+        if (before->more != one)
+            continue;
+        before->more = one->more;
+        free(one);
+        break;
+    }
+    hub_pump(self);
+}
+
+bool hub_follows(const struct session *session, const char *chat)
+{
+    while (session && (session->state == SESSION_IDLE || strcmp(session->chat, chat) != 0))
+        session = session->more;
+    return session != NULL;
 }
 
 void hub_close(struct hub *self, struct session **session_p)
@@ -298,6 +379,7 @@ void hub_close(struct hub *self, struct session **session_p)
     *session_p = NULL;
     if (!session)
         return;
+    leave_more(self, session);
     stop_following(self, session);
     free(session);
     self->sessions--;

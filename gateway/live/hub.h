@@ -2,7 +2,7 @@
  * again when the link to the broker is a new one. Pure: no sockets, no clock, no threads. What goes out leaves through
  * struct hub_output; the gateway's loop and the simulator give it different ends.
  *
- * A session is one WebSocket. States of its following one chat:
+ * A session is one WebSocket, which follows any number of chats up to HUB_CHATS_MAX. States of its following one chat:
  *   IDLE       no chat
  *   DUE        to be attached: no link is open, or the uplink had no room
  *   ATTACHING  ATTACH was sent, ATTACHED has not come: nothing of the chat may be sent
@@ -31,6 +31,8 @@ struct hub_output {
     enum err (*detach)(void *ctx, uint64_t link, uint64_t attach);
 };
 
+#define HUB_CHATS_MAX 64 /* that one session follows */
+
 struct hub_want {
     const char *chat; /* valid chat id; NULL or "": none */
     bool has_since;
@@ -44,8 +46,13 @@ void hub_set_time(struct hub *self, int64_t wall_us);                           
 
 /* A socket is there. Without chat it is answered `connected` at once; otherwise when the broker has answered. */
 enum err hub_open(struct hub *self, struct session **out, void *socket, const struct hub_want *want) MUST_CHECK;
-/* Leaves the old chat and follows another (or the same one anew). ERR_MEMORY: as it was. */
+/* Leaves all chats and follows another (or the same one anew). ERR_MEMORY: as it was. */
 enum err hub_subscribe(struct hub *self, struct session *session, const struct hub_want *want) MUST_CHECK;
+/* Follows one more chat, or one it follows already anew. ERR_FULL: HUB_CHATS_MAX; ERR_MEMORY: as it was. */
+enum err hub_add(struct hub *self, struct session *session, const struct hub_want *want) MUST_CHECK;
+/* Leaves one chat: nothing of it is sent any more. Harmless when it is not followed. */
+void hub_unsubscribe(struct hub *self, struct session *session, const char *chat);
+bool hub_follows(const struct session *session, const char *chat);
 void hub_close(struct hub *self, struct session **session_p);
 
 /* The link that is open now; 0 = none. */
@@ -56,6 +63,6 @@ enum err hub_batch(struct hub *self, uint64_t link, const void *bytes, size_t le
 bool hub_pump(struct hub *self);
 
 size_t hub_sessions(const struct hub *self);
-uint64_t hub_cursor(const struct session *session);
+uint64_t hub_cursor(const struct session *session); /* of the chat it opened with or subscribed to */
 
 #endif

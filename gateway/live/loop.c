@@ -29,6 +29,7 @@ struct loop {
     uv_loop_t uv;
     uv_poll_t letters, accepting;
     uv_timer_t pump, drain;
+    uv_async_t answered; /* something of websockets.cancels has its answer */
     struct lws_context *lws;
     struct lws_vhost *vhost;
     lws_retry_bo_t keepalive; /* read by libwebsockets for as long as it lives */
@@ -243,14 +244,28 @@ static void on_drain(uv_timer_t *timer)
         uv_stop(&self->uv);
 }
 
+static void on_answered(uv_async_t *async)
+{
+    struct loop *self = async->data;
+    cancels_take(self->websockets.cancels, websocket_refuse);
+}
+
+/* In the uplink's thread. */
+static void wake_answered(void *ctx)
+{
+    struct loop *self = ctx;
+    uv_async_send(&self->answered);
+}
+
 static void open_handles(struct loop *self)
 {
     uv_poll_init(&self->uv, &self->letters, mailbox_fd(self->box));
     uv_poll_init(&self->uv, &self->accepting, self->listener);
     uv_timer_init(&self->uv, &self->pump);
     uv_timer_init(&self->uv, &self->drain);
+    uv_async_init(&self->uv, &self->answered, on_answered);
     self->drain.timer_cb = on_drain;
-    self->letters.data = self->accepting.data = self->pump.data = self->drain.data = self;
+    self->letters.data = self->accepting.data = self->pump.data = self->drain.data = self->answered.data = self;
     self->opened = true;
     uv_poll_start(&self->letters, UV_READABLE, on_letters);
     uv_poll_start(&self->accepting, UV_READABLE, on_accepting);
@@ -321,6 +336,8 @@ static enum err open_loop(struct loop *self, struct fault *why)
         return err;
     atomic_store(&self->ends->port, port);
     err = hub_new(&self->websockets.hub, &self->output);
+    if (err == ERR_OK)
+        err = cancels_new(&self->websockets.cancels, self->ends->uplink, wake_answered, self);
     if (err != ERR_OK)
         return fault_set(why, err, "live: %s", err_name(err));
     open_handles(self);
@@ -338,11 +355,13 @@ static void close_loop(struct loop *self)
     stop_accepting(self);
     if (self->lws)
         lws_context_destroy(self->lws);
+    cancels_destroy(&self->websockets.cancels);
     if (self->opened) {
         close_handle(&self->letters);
         close_handle(&self->accepting);
         close_handle(&self->pump);
         close_handle(&self->drain);
+        close_handle(&self->answered);
     }
     uv_run(&self->uv, UV_RUN_DEFAULT);
     if (self->lws)

@@ -4,6 +4,8 @@
 #include "live/client_message.h"
 #include "utf8.h"
 
+#include <stdio.h>
+
 #define WRITES_PER_TURN    8 /* of one socket, while the system takes everything */
 #define CLOSE_SECONDS      3 /* what a client has to take the close frame and what is before it */
 #define MESSAGE_FIRST_ROOM 1024
@@ -134,6 +136,39 @@ static void follow_chat(struct websocket *self, const struct hub_want *want)
         websocket_close(self, CLOSE_TRY_LATER, "out of memory: try again later");
 }
 
+void websocket_refuse(void *socket, const char *problem)
+{
+    send_error(socket, problem);
+}
+
+static void add_chat(struct websocket *self, const struct hub_want *want)
+{
+    hub_set_time(self->all->hub, clock_wall_us());
+    enum err err = hub_add(self->all->hub, self->session, want);
+    char text[80];
+    snprintf(text, sizeof text, "A socket may follow %d chats at most", HUB_CHATS_MAX);
+    if (err == ERR_FULL)
+        send_error(self, text);
+    else if (err != ERR_OK)
+        websocket_close(self, CLOSE_TRY_LATER, "out of memory: try again later");
+}
+
+static void leave_chat(struct websocket *self, const char *chat)
+{
+    struct frame *frame = NULL;
+    hub_unsubscribe(self->all->hub, self->session, chat);
+    send_own(self, frames_unsubscribed(&frame, chat, clock_wall_us()), &frame);
+}
+
+/* Who does not follow a chat would not see the answer, which is the chat's event. */
+static void cancel_job(struct websocket *self, const char *chat, const char *job)
+{
+    if (!hub_follows(self->session, chat))
+        send_error(self, "Job not found in a chat this socket follows");
+    else if (cancels_ask(self->all->cancels, self, chat, job) != ERR_OK)
+        send_error(self, "Too many requests wait for the broker: try again later");
+}
+
 static void link_socket(struct websocket *self)
 {
     struct websockets *all = self->all;
@@ -179,6 +214,7 @@ void websocket_established(struct websocket *self, struct websockets *all, struc
 
 void websocket_closed(struct websocket *self)
 {
+    cancels_drop(self->all->cancels, self);
     hub_close(self->all->hub, &self->session);
     outqueue_fini(&self->queue);
     buf_fini(&self->message);
@@ -215,8 +251,11 @@ static void on_message(struct websocket *self)
     switch (message.kind) {
     case CLIENT_PING: send_own(self, frames_pong(&frame), &frame); break;
     case CLIENT_SUBSCRIBE:
-        follow_chat(self, &(struct hub_want){message.chat, message.has_since, message.since, message.epoch});
+        (message.add ? add_chat : follow_chat)(
+            self, &(struct hub_want){message.chat, message.has_since, message.since, message.epoch});
         break;
+    case CLIENT_UNSUBSCRIBE: leave_chat(self, message.chat); break;
+    case CLIENT_CANCEL: cancel_job(self, message.chat, message.job); break;
     case CLIENT_OTHER: send_own(self, frames_ack(&frame, message.original, clock_wall_us()), &frame); break;
     case CLIENT_NOTHING: break;
     case CLIENT_WRONG: send_error(self, message.problem.text); break;

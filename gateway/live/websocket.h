@@ -7,6 +7,7 @@
 #ifndef WEBSOCKET_H
 #define WEBSOCKET_H
 
+#include "live/cancels.h"
 #include "live/handshake.h"
 #include "live/hub.h"
 #include "live/live.h"
@@ -25,6 +26,7 @@ struct websockets {
     const struct settings *settings;
     struct live_counters *counters;
     struct hub *hub;
+    struct cancels *cancels;
     struct websocket *first; /* established and not yet closed */
     bool draining;           /* newcomers are sent away */
     unsigned char out[LWS_PRE + WEBSOCKET_WRITE_MAX];
@@ -50,6 +52,8 @@ void websocket_closed(struct websocket *self);   /* frees what it holds */
 
 /* Says goodbye; once. reason: a short text for the client. Not from inside hub functions. */
 void websocket_close(struct websocket *self, enum close_code code, const char *reason);
+/* What it asked for was refused. */
+void websocket_refuse(void *socket, const char *problem);
 /* struct hub_output's send; ctx is not used. */
 void websocket_send(void *ctx, void *socket, struct frame *frame, enum out_kind kind, struct bytes key);
 

@@ -148,9 +148,48 @@ static void since_and_epoch_texts(void **state)
     assert_false(client_epoch_read("a b", epoch, &why));
 }
 
+static enum client_message_kind kind_of(const char *text, struct client_message *out)
+{
+    assert_int_equal(client_message_read(out, text, strlen(text)), ERR_OK);
+    return out->kind;
+}
+
+static void chats_are_added_and_left(void **state)
+{
+    (void)state;
+    struct client_message m;
+    assert_int_equal(kind_of("{\"type\":\"subscribe\",\"chat_id\":\"a\",\"add\":true}", &m), CLIENT_SUBSCRIBE);
+    assert_true(m.add);
+    assert_int_equal(kind_of("{\"type\":\"subscribe\",\"chat_id\":\"a\",\"add\":false}", &m), CLIENT_SUBSCRIBE);
+    assert_false(m.add);
+    assert_int_equal(kind_of("{\"type\":\"subscribe\",\"chat_id\":\"a\",\"add\":1}", &m), CLIENT_WRONG);
+    assert_int_equal(kind_of("{\"type\":\"unsubscribe\",\"chat_id\":\"a\"}", &m), CLIENT_UNSUBSCRIBE);
+    assert_string_equal(m.chat, "a");
+    assert_int_equal(kind_of("{\"type\":\"unsubscribe\"}", &m), CLIENT_WRONG);
+    assert_int_equal(kind_of("{\"type\":\"unsubscribe\",\"chat_id\":\"a b\"}", &m), CLIENT_WRONG);
+}
+
+static void a_cancel_names_a_job_of_a_chat(void **state)
+{
+    (void)state;
+    struct client_message m;
+    assert_int_equal(kind_of("{\"type\":\"cancel\",\"job_id\":\"c1_workflow_17_ab\"}", &m), CLIENT_CANCEL);
+    assert_string_equal(m.chat, "c1");
+    assert_string_equal(m.job, "c1_workflow_17_ab");
+    assert_int_equal(kind_of("{\"type\":\"cancel\",\"job_id\":\"a_workflow_b_workflow_17_ab\"}", &m), CLIENT_CANCEL);
+    assert_string_equal(m.chat, "a_workflow_b");
+    static const char *const odd[] = {"{\"type\":\"cancel\"}", "{\"type\":\"cancel\",\"job_id\":7}",
+                                      "{\"type\":\"cancel\",\"job_id\":\"\"}", "{\"type\":\"cancel\",\"job_id\":\"x\"}",
+                                      "{\"type\":\"cancel\",\"job_id\":\"_workflow_1\"}"};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        assert_int_equal(kind_of(odd[i], &m), CLIENT_WRONG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chats_are_added_and_left),
+        cmocka_unit_test(a_cancel_names_a_job_of_a_chat),
         cmocka_unit_test(pings),
         cmocka_unit_test(subscribes),
         cmocka_unit_test(a_subscribe_without_chat_gets_no_answer),

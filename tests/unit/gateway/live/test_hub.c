@@ -464,9 +464,39 @@ static void progress_with_a_key_too_long_to_compare_is_kept(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_session_follows_several_chats(void **state)
+{
+    struct fixture *self = *state;
+    struct client client = {.log = ""};
+    struct hub_want one = {"one", false, 0, NULL}, two = {"two", false, 0, NULL};
+    assert_int_equal(hub_open(self->hub, &client.session, &client, &one), ERR_OK);
+    assert_int_equal(hub_add(self->hub, client.session, &two), ERR_OK);
+    assert_int_equal(hub_add(self->hub, client.session, &two), ERR_OK); /* anew, not twice */
+    assert_int_equal(hub_sessions(self->hub), 1);
+    assert_true(hub_follows(client.session, "one") && hub_follows(client.session, "two"));
+    hub_unsubscribe(self->hub, client.session, "one");
+    hub_unsubscribe(self->hub, client.session, "none");
+    assert_false(hub_follows(client.session, "one"));
+    assert_true(hub_follows(client.session, "two"));
+    assert_int_equal(hub_add(self->hub, client.session, &one), ERR_OK);
+    assert_int_equal(hub_subscribe(self->hub, client.session, &one), ERR_OK);
+    assert_false(hub_follows(client.session, "two"));
+    for (int i = 1; i < HUB_CHATS_MAX; i++) {
+        char chat[16];
+        snprintf(chat, sizeof chat, "more-%d", i);
+        assert_int_equal(hub_add(self->hub, client.session, &(struct hub_want){chat, false, 0, NULL}), ERR_OK);
+    }
+    assert_int_equal(hub_add(self->hub, client.session, &two), ERR_FULL);
+    hub_unsubscribe(self->hub, client.session, "more-3");
+    assert_int_equal(hub_add(self->hub, client.session, &two), ERR_OK);
+    hub_close(self->hub, &client.session);
+    assert_int_equal(hub_sessions(self->hub), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_session_follows_several_chats),
         TEST(without_a_chat_connected_comes_at_once),
         TEST(connected_waits_for_the_broker),
         TEST(replay_then_live_gives_every_event_once),
