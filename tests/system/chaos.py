@@ -127,6 +127,7 @@ class Chaos:
         chaos_check.check_integrity(self.record, self.verdict)
         chaos_check.check_jobs(self.record, self.verdict)
         chaos_check.check_executes(self.record, self.ledger, self.verdict)
+        chaos_check.check_cancels(self.record, self.ledger, self.verdict)
         chaos_check.check_chats(self.record, self.ledger, self.verdict)
         chaos_check.check_events(self.record, self.ledger, self.verdict)
         chaos_check.check_uploads(self.stack, self.record, self.ledger, self.verdict)

@@ -94,6 +94,13 @@ def check_executes(record, ledger, verdict):
         verdict.say("wrong", "nobody asked for %r" % sorted(found))
 
 
+def check_cancels(record, ledger, verdict):
+    status = dict(record.rows("SELECT job_id, status FROM jobs"))
+    for job in ledger.cancelled:
+        if status.get(job) != "cancelled":
+            verdict.say("lost", "the acknowledged cancel of job %s, which is %s" % (job, status.get(job)))
+
+
 def failure_reasons(record):
     """Why runs failed, with how many of them."""
     reasons = collections.Counter()

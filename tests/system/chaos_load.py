@@ -29,6 +29,7 @@ class Ledger:
         self.uploads = {}  # (chat, name) -> hash
         self.refused_uploads = set()
         self.executes = {}  # mark -> (chat, "accepted" | "refused" | "unknown", job id or None)
+        self.cancelled = set()  # jobs
         self.events = {}  # (chat, event_id) -> seq
         self.surprises = []
 
@@ -143,22 +144,48 @@ class Load:
         time.sleep(0.2)
 
     def _execute(self, draw, _context):
+        """One run; without an answer it is asked for again under the same key, and must be the same run."""
         chat, mark = draw.choice(self.chats), "m" + uuid.uuid4().hex
-        asynchronous, port = draw.random() < 0.5, draw.choice(self.ports)
+        headers = {"Idempotency-Key": mark}
+        if draw.random() < 0.5:
+            headers["Prefer"] = "respond-async"
         self.ledger.executes[mark] = (chat, "unknown", None)
-        headers = {"Prefer": "respond-async"} if asynchronous else None
-        answer = self.stack.execute(chat, steps_of(mark), headers, port=port, timeout=4 * TIMEOUT)
+        for attempt in range(4):
+            try:
+                port = draw.choice(self.ports)
+                answer = self.stack.execute(chat, steps_of(mark), headers, port=port, timeout=4 * TIMEOUT)
+            except (OSError, http.client.HTTPException):
+                answer = None
+            if answer is not None and answer.status != 504:
+                self._take_execute(answer, chat, mark, draw, first=attempt == 0)
+                return
+            self.ledger.unanswered("execute")
+            time.sleep(0.1)
+
+    def _take_execute(self, answer, chat, mark, draw, first):
         if answer.status == 202:
             job = answer.data["job_id"]
             self.ledger.put("execute", self.ledger.executes, mark, (chat, "accepted", job))
+            if draw.random() < 0.1:
+                self._cancel(chat, job, draw)
             self._follow(chat, job, draw)
-        elif answer.status == 200 or (answer.status == 422 and answer.message.startswith(FAILED)):
+        elif answer.status == 200 or FAILED in answer.message:
             self.ledger.put("execute", self.ledger.executes, mark, (chat, "accepted", None))
         elif answer.status == 503:
             self._said_no(answer, "execute")
-            self.ledger.put("refused execute", self.ledger.executes, mark, (chat, "refused", None))
+            if first:  # an earlier try may have been accepted without an answer
+                self.ledger.put("refused execute", self.ledger.executes, mark, (chat, "refused", None))
         else:
             self._said_no(answer, "execute")
+
+    def _cancel(self, chat, job, draw):
+        """200: cancelled for good. 409: another end came first."""
+        path = "/chat/workflows/%s/jobs/%s/cancel" % (chat, job)
+        answer = self.stack.request("POST", path, port=draw.choice(self.ports), timeout=TIMEOUT)
+        if answer.status == 200:
+            self.ledger.add("cancel", self.ledger.cancelled, job)
+        elif answer.status != 409:
+            self._said_no(answer, "cancel")
 
     def _follow(self, chat, job, draw):
         """Asks for the job until it has ended; an accepted job is never unknown."""
