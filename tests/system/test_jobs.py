@@ -112,7 +112,7 @@ def test_unknown_jobs_and_wrong_words(make_stack):
 
 def test_jobs_are_listed_and_shown(make_stack):
     stack = make_stack(settings=SETTINGS)
-    chat = prepare(stack)
+    chat = prepare(stack, CSV + CSV[len("n,word\n"):] * 3)  # long enough to be seen in the middle on a busy machine
     first = submit(stack, chat)
     second = submit(stack, chat, FAILS)
 
