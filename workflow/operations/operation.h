@@ -46,4 +46,7 @@ struct operation {
 extern const struct operation *const operations[];
 const struct operation *operation_find(const char *name); /* NULL when there is none */
 
+/* What every operation takes besides its own arguments; the driver acts on it. Ended by a row with name NULL. */
+extern const struct argument common_arguments[];
+
 #endif

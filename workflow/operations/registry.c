@@ -25,6 +25,12 @@ OPERATIONS(DECLARE)
 #define POINT_TO(object) &object,
 const struct operation *const operations[] = {OPERATIONS(POINT_TO) NULL};
 
+const struct argument common_arguments[] = {
+    {"sheet", NULL, ARGUMENT_ANY, NULL,
+     "of a workbook: the sheet to read, by its name or its number from 0; not given: the first"},
+    {.name = NULL},
+};
+
 const struct operation *operation_find(const char *name)
 {
     for (size_t i = 0; operations[i]; i++) {

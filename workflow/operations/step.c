@@ -23,6 +23,8 @@ struct step {
     struct arguments *arguments;
     void *state;
     struct layout look;
+    struct read_options how;
+    char sheet_number[24]; /* how.sheet, when the user gave a number */
     struct source *source;
     struct source **side; /* plan->side_count of them, NULL until asked for */
     struct way visible, spool;
@@ -99,6 +101,7 @@ enum err step_begin_table(struct step *step, const char *format, const struct co
     struct layout own = *look;
     own.file_name = plan->output_name ? plan->output_name(plan->context, kind->suffix) : plan->stem;
     own.created_us = plan->started_us;
+    own.visible = kind;
     enum err err = way_begin(&step->visible, step, plan->output_fd, kind, columns, &own, why);
     return err == ERR_OK ? way_begin(&step->spool, step, plan->spool_fd, &spool_sink, columns, &own, why) : err;
 }
@@ -200,6 +203,22 @@ static void look_at_clock(struct step *step)
 
 /* --- the run --- */
 
+/* The common argument `sheet`. */
+static enum err choose_sheet(struct step *step, struct fault *why)
+{
+    const json_t *sheet = argument_find(&common_arguments[0], step->plan->arguments);
+    if (json_is_string(sheet) && json_string_length(sheet) > 0) {
+        step->how.sheet = json_string_value(sheet);
+    } else if (json_is_integer(sheet)) {
+        snprintf(step->sheet_number, sizeof step->sheet_number, "%lld", (long long)json_integer_value(sheet));
+        step->how.sheet = step->sheet_number;
+    } else if (sheet && !json_is_string(sheet)) {
+        return fault_set(why, ERR_INVALID, "Argument '%s' must be the name or the number of a sheet",
+                         common_arguments[0].name);
+    }
+    return ERR_OK;
+}
+
 static enum err prepare(struct step *step, struct fault *why)
 {
     const struct step_plan *plan = step->plan;
@@ -216,6 +235,8 @@ static enum err prepare(struct step *step, struct fault *why)
     if (!step->state || !step->side || !step->result)
         return fault_set(why, ERR_MEMORY, "Out of memory before the first row");
     enum err err = arguments_new(&step->arguments, operation->arguments, plan->arguments, why);
+    if (err == ERR_OK)
+        err = choose_sheet(step, why);
     return err == ERR_OK && operation->check ? operation->check(step->state, step->arguments, why) : err;
 }
 
@@ -288,7 +309,7 @@ static enum err run(struct step *step, struct fault *why)
 {
     enum err err = prepare(step, why);
     if (err == ERR_OK)
-        err = source_open(&step->source, step->plan->input_fd, step->plan->input_name, NULL, why);
+        err = source_open(&step->source, step->plan->input_fd, step->plan->input_name, &step->how, why);
     if (err == ERR_OK)
         err = step->operation->begin(step->state, step, &step->source->columns, why);
     if (err == ERR_OK)

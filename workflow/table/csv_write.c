@@ -62,12 +62,17 @@ static char *put_quoted(char *to, const char *text, size_t len)
     return to;
 }
 
-/* A line of nothing but blanks is skipped by every reader: the only cell of such a line is quoted. */
-static bool reads_as_blank(const char *text, size_t len)
+/* The only cell of a line is quoted when readers would take it for something else: they skip a line of nothing but
+ * blanks, and where no comma is, they take what each line has for the delimiter. */
+static bool misleads_alone(const char *text, size_t len)
 {
-    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
-        len--;
-    return len == 0;
+    bool blank = true;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == ';' || text[i] == '|' || (text[i] == '\t' && !blank))
+            return true;
+        blank = blank && (text[i] == ' ' || text[i] == '\t');
+    }
+    return blank;
 }
 
 /* A file must not begin with a byte order mark that is part of a name: it would be taken off again. */
@@ -89,7 +94,7 @@ static enum err write_record(struct csv_sink *self, const struct cell *cells, ui
         to = self->line + used;
         if (i > 0)
             *to++ = ',';
-        bool odd = (count == 1 && reads_as_blank(text, len)) || (i == 0 && begins_with_mark(text, len));
+        bool odd = (count == 1 && misleads_alone(text, len)) || (i == 0 && begins_with_mark(text, len));
         if (odd || needs_quotes(text, len)) {
             to = put_quoted(to, text, len);
         } else {
@@ -149,6 +154,7 @@ const struct sink_kind csv_sink = {
     .suffix = ".csv",
     .content_type = "text/csv",
     .write_prefix = "Failed to write CSV file: ",
+    .keeps_empty_end = true,
     .begin = csv_begin,
     .row = csv_row,
     .finish = csv_finish,

@@ -210,6 +210,7 @@ const struct sink_kind json_sink = {
     .suffix = ".json",
     .content_type = "application/json",
     .write_prefix = "Failed to write JSON file: ",
+    .keeps_empty_end = true,
     .begin = json_begin,
     .row = json_row,
     .finish = json_finish,

@@ -6,7 +6,9 @@
 #include "table/cell.h"
 #include "table/output.h"
 
-/* How the table is to look: constant per operation, except file_name and created. */
+struct sink_kind;
+
+/* How the table is to look: constant per operation, except file_name, created and visible. */
 struct layout {
     const char *sheet_name;    /* XLSX; NULL = "Sheet1" */
     const char *file_name;     /* XLSX Info sheet: the row "File" */
@@ -16,6 +18,8 @@ struct layout {
     bool styled_header;        /* XLSX: bold, bordered header (search results) */
     uint32_t column_width_max; /* 0 = 50 */
     int deflate_level;         /* 0 = 6 */
+    /* Spool: the format of the visible file, whose reading back its rows must equal; NULL = xlsx. */
+    const struct sink_kind *visible;
 };
 
 struct sink; /* first member of every implementation's struct */
@@ -25,6 +29,8 @@ struct sink_kind {
     const char *suffix;       /* ".xlsx" */
     const char *content_type; /* RFC 9110 media type */
     const char *write_prefix; /* "Failed to write Excel file: " */
+    bool keeps_empty_end;     /* a reader finds all-empty rows at the end of the file again */
+    bool spells_nul;          /* a reader finds a NUL byte as the text _x0000_ */
     enum err (*begin)(struct sink **out, struct output *to, const struct columns *columns, const struct layout *look,
                       struct fault *why);
     enum err (*row)(struct sink *self, const struct row *row, struct fault *why);

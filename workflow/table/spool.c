@@ -8,12 +8,14 @@
  *     u64 rows, u64 sum                    trailer
  *
  *     record = u32 bytes, then `columns` cells in so many bytes
- *     cell   = varint (7 bits a byte, lowest first) of length x 2 + (1 if it is an error cell), then the text
+ *     cell   = varint (7 bits a byte, lowest first) of length, then the text
  *     sum    = add_sum() over head, records, and end mark with rows, each one piece
  *
- * It holds what a reader would have read back from the step's visible file: numbers and truth values as text, and no
- * all-empty rows at the end (they wait in `empty_rows` until another row follows). A damaged or unfinished spool is
- * ERR_PROTOCOL: at open when the trailer is missing, at the end when the checksum differs. */
+ * It holds what a reader would have read back from the step's visible file, whether or not that is written: numbers and
+ * truth values as text, nothing where an error value was (no format of ours writes one), and in a workbook no all-empty
+ * rows at the end (they wait in `empty_rows` until another row follows). It holds more in one case: a JSON file without
+ * rows tells no columns. A damaged or unfinished spool is ERR_PROTOCOL: at open when the trailer is missing, at the end
+ * when the checksum differs. */
 #include "table/header.h"
 #include "table/number_text.h"
 #include "table/sink.h"
@@ -34,6 +36,9 @@
 #define RECORD_BYTES_MAX (256u << 20)
 #define VARINT_BYTES_MAX 5
 #define BLOCK_BYTES      (256u << 10)
+
+#define NUL_SPELLED       "_x0000_" /* how the Excel reader shows the character U+0000 */
+#define NUL_SPELLED_BYTES 7
 
 static void put_u32(unsigned char *to, uint32_t value)
 {
@@ -87,8 +92,9 @@ struct spool_sink {
     struct sink base;
     struct output *to;
     uint32_t columns;
-    uint64_t rows;       /* written */
-    uint64_t empty_rows; /* waiting for a row that is not */
+    uint64_t rows;                    /* written */
+    uint64_t empty_rows;              /* waiting for a row that is not */
+    bool keeps_empty_end, spells_nul; /* as the visible file's format does */
     uint64_t sum;
     unsigned char *record;
     size_t room;
@@ -121,20 +127,34 @@ static enum err make_room(struct spool_sink *self, size_t need, struct fault *wh
     return ERR_OK;
 }
 
-/* What the cell would read back as. */
+/* What the cell would read back as. (Only workbooks are made with numbers and truth values in them.) */
 static const char *read_back(const struct cell *cell, char space[NUMBER_DIGITS_MAX], size_t *len)
 {
     char number[CELL_NUMBER_MAX];
-    if (cell->kind == CELL_ERROR) {
-        *len = cell->len;
-        return cell->is.text;
-    }
     if (cell->kind != CELL_REAL)
         return cell_as_text(cell, space, len);
     size_t digits = number_repr(cell->is.real, number);
     if (!number_from_sheet(number, digits, space, len))
         *len = 0;
     return space;
+}
+
+static size_t count_nul(const char *text, size_t len)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = memchr(at, '\0', len - (size_t)(at - text))) != NULL; at++)
+        count++;
+    return count;
+}
+
+static void spell_nul(unsigned char *to, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\0')
+            to = (unsigned char *)memcpy(to, NUL_SPELLED, NUL_SPELLED_BYTES) + NUL_SPELLED_BYTES;
+        else
+            *to++ = (unsigned char)text[i];
+    }
 }
 
 static enum err write_record(struct spool_sink *self, const struct cell *cells, struct fault *why)
@@ -145,12 +165,17 @@ static enum err write_record(struct spool_sink *self, const struct cell *cells, 
         char space[NUMBER_DIGITS_MAX];
         size_t len;
         const char *text = read_back(&cells[i], space, &len);
-        err = make_room(self, used + VARINT_BYTES_MAX + len, why);
+        size_t nul = self->spells_nul && len > 0 ? count_nul(text, len) : 0;
+        size_t whole = len + nul * (NUL_SPELLED_BYTES - 1);
+        err = make_room(self, used + VARINT_BYTES_MAX + whole, why);
         if (err != ERR_OK)
             break;
-        unsigned char *to = put_varint(self->record + used, (uint64_t)len << 1 | (cells[i].kind == CELL_ERROR));
-        memcpy(to, text, len);
-        used = (size_t)(to - self->record) + len;
+        unsigned char *to = put_varint(self->record + used, whole);
+        if (nul > 0)
+            spell_nul(to, text, len);
+        else
+            memcpy(to, text, len);
+        used = (size_t)(to - self->record) + whole;
     }
     if (err != ERR_OK)
         return err;
@@ -184,12 +209,14 @@ static void spool_sink_destroy(struct sink *base)
 static enum err spool_begin(struct sink **out, struct output *to, const struct columns *columns,
                             const struct layout *look, struct fault *why)
 {
-    (void)look;
     *out = NULL;
     struct spool_sink *self = calloc(1, sizeof *self);
     if (!self)
         return fault_set(why, ERR_MEMORY, "%sno memory", spool_sink.write_prefix);
+    const struct sink_kind *visible = look->visible ? look->visible : &xlsx_sink;
     self->base.kind = &spool_sink;
+    self->keeps_empty_end = visible->keeps_empty_end;
+    self->spells_nul = visible->spells_nul;
     self->to = to;
     self->columns = columns->count;
     unsigned char head[MAGIC_BYTES + COUNT_BYTES];
@@ -208,7 +235,7 @@ static enum err spool_begin(struct sink **out, struct output *to, const struct c
 static bool is_empty(const struct row *row)
 {
     for (uint32_t i = 0; i < row->count; i++)
-        if (row->cell[i].kind != CELL_EMPTY)
+        if (row->cell[i].kind != CELL_EMPTY && row->cell[i].kind != CELL_ERROR)
             return false;
     return true;
 }
@@ -231,9 +258,12 @@ static enum err spool_finish(struct sink *base, struct fault *why)
 {
     struct spool_sink *self = (struct spool_sink *)base;
     unsigned char trailer[TRAILER_BYTES];
+    enum err err = self->keeps_empty_end ? write_empty_rows(self, why) : ERR_OK;
+    if (err != ERR_OK)
+        return err;
     put_u32(trailer, END_MARK);
     put_u64(trailer + COUNT_BYTES, self->rows);
-    enum err err = write_bytes(self, trailer, TRAILER_BYTES - SUM_BYTES, why);
+    err = write_bytes(self, trailer, TRAILER_BYTES - SUM_BYTES, why);
     put_u64(trailer, self->sum);
     return err == ERR_OK ? write_bytes(self, trailer, SUM_BYTES, why) : err;
 }
@@ -342,15 +372,12 @@ static bool parse_cells(struct spool_source *self, const unsigned char *at, size
 {
     const unsigned char *end = at + len;
     for (uint32_t i = 0; i < self->columns; i++) {
-        uint64_t tag;
-        at = get_varint(at, end, &tag);
-        if (!at || tag >> 1 > (uint64_t)(end - at))
+        uint64_t cell_len;
+        at = get_varint(at, end, &cell_len);
+        if (!at || cell_len > (uint64_t)(end - at))
             return false;
-        struct cell *cell = &self->cells[i];
-        *cell = cell_text((const char *)at, tag >> 1);
-        if (tag & 1)
-            cell->kind = CELL_ERROR;
-        at += cell->len;
+        self->cells[i] = cell_text((const char *)at, cell_len);
+        at += cell_len;
     }
     return at == end;
 }

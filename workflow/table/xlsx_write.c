@@ -295,6 +295,7 @@ const struct sink_kind xlsx_sink = {
     .suffix = ".xlsx",
     .content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     .write_prefix = "Failed to write Excel file: ",
+    .spells_nul = true,
     .begin = write_begin,
     .row = write_row,
     .finish = write_finish,

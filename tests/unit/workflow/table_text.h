@@ -111,8 +111,9 @@ static inline char *table_show(const struct source_kind *kind, int fd, const str
 static const struct layout table_look = {.sheet_name = NULL};
 
 /* Writes a header and rows with a sink and gives back the file. */
-static inline int table_written_file(const struct sink_kind *kind, const struct cell *names, const struct cell *cells,
-                                     uint32_t columns, uint32_t rows)
+static inline int table_written_file_as(const struct sink_kind *kind, const struct layout *look,
+                                        const struct cell *names, const struct cell *cells, uint32_t columns,
+                                        uint32_t rows)
 {
     struct fault why;
     struct output *output;
@@ -120,7 +121,7 @@ static inline int table_written_file(const struct sink_kind *kind, const struct 
     struct columns header = {.count = columns, .name = names};
     int fd = table_file("", 0);
     assert_int_equal(output_new(&output, fd, 64u << 20, "some.key", &why), ERR_OK);
-    assert_int_equal(kind->begin(&sink, output, &header, &table_look, &why), ERR_OK);
+    assert_int_equal(kind->begin(&sink, output, &header, look, &why), ERR_OK);
     for (uint32_t i = 0; i < rows; i++) {
         struct row row = {.number = i + 1, .count = columns, .cell = cells + (size_t)i * columns};
         assert_int_equal(sink_row(sink, &row, &why), ERR_OK);
@@ -130,6 +131,12 @@ static inline int table_written_file(const struct sink_kind *kind, const struct 
     sink_destroy(&sink);
     output_destroy(&output);
     return fd;
+}
+
+static inline int table_written_file(const struct sink_kind *kind, const struct cell *names, const struct cell *cells,
+                                     uint32_t columns, uint32_t rows)
+{
+    return table_written_file_as(kind, &table_look, names, cells, columns, rows);
 }
 
 /* The same as a string, which is the caller's. */

@@ -115,6 +115,20 @@ static void every_operation_and_argument_is_documented(void **state)
     }
 }
 
+static void what_all_operations_take_is_documented(void **state)
+{
+    (void)state;
+    for (const struct argument *argument = common_arguments; argument->name; argument++) {
+        char line[512];
+        argument_row(line, sizeof line, argument);
+        if (!strstr(document, line))
+            fail_msg("docs/operations.md lacks the line:\n%s", line);
+        for (size_t i = 0; operations[i]; i++)
+            for (const struct argument *own = operations[i]->arguments; own->name; own++)
+                assert_string_not_equal(own->name, argument->name);
+    }
+}
+
 static void every_condition_operator_is_documented(void **state)
 {
     (void)state;
@@ -187,6 +201,7 @@ int main(void)
         cmocka_unit_test(names_are_unique_and_found),
         cmocka_unit_test(tables_are_whole),
         cmocka_unit_test(every_operation_and_argument_is_documented),
+        cmocka_unit_test(what_all_operations_take_is_documented),
         cmocka_unit_test(every_condition_operator_is_documented),
         cmocka_unit_test(every_example_runs_on_the_documents_table),
     };

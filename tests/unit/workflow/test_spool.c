@@ -29,26 +29,39 @@ static void cells_come_back_as_a_reader_would_have_read_them(void **state)
                            table_cell("a text of more than sixty-three bytes, so that its length takes two bytes")};
     check_cells(cells, 5,
                 "a|\xC3\xA9\nx|\n-12|2\n0.1|100000000000000000000\nTrue|False\n"
-                "#|a text of more than sixty-three bytes, so that its length takes two bytes\n");
+                "|a text of more than sixty-three bytes, so that its length takes two bytes\n");
 }
 
-static void an_error_cell_keeps_its_name(void **state)
+static void an_error_value_becomes_nothing(void **state)
 {
     (void)state;
-    struct cell cells[] = {{.kind = CELL_ERROR, .len = 4, .is.text = "#N/A"}, table_cell("x")};
-    int fd = table_written_file(&spool_sink, names, cells, 2, 1);
-    struct source *source;
-    struct row row;
-    struct fault why;
-    assert_int_equal(spool_source.open(&source, fd, NULL, &why), ERR_OK);
-    assert_int_equal(source_next(source, &row, &why), ERR_OK);
-    assert_int_equal(row.cell[0].kind, CELL_ERROR);
-    assert_int_equal(row.cell[0].len, 4);
-    assert_memory_equal(row.cell[0].is.text, "#N/A", 4);
-    assert_int_equal(source_next(source, &row, &why), ERR_END);
-    assert_int_equal(source_next(source, &row, &why), ERR_END);
-    source_destroy(&source);
+    struct cell error = {.kind = CELL_ERROR, .len = 4, .is.text = "#N/A"};
+    struct cell cells[] = {error, table_cell("x"), error, error, error, cell_empty()};
+    check_cells(cells, 3, "a|\xC3\xA9\n|x\n");
+}
+
+static char *shown_as(const struct sink_kind *visible, const struct cell *cells, uint32_t rows)
+{
+    struct layout look = {.visible = visible};
+    int fd = table_written_file_as(&spool_sink, &look, names, cells, 2, rows);
+    char *shown = table_show(&spool_source, fd, NULL);
     close(fd);
+    return shown;
+}
+
+static void rows_are_what_the_visible_files_format_gives_back(void **state)
+{
+    (void)state;
+    struct cell cells[] = {cell_text("a\0b\0", 4), cell_text("\0", 1), cell_empty(), cell_empty()};
+    char *book = shown_as(&xlsx_sink, cells, 2);
+    assert_string_equal(book, "a|\xC3\xA9\na_x0000_b_x0000_|_x0000_\n");
+    free(book);
+    struct cell texts[] = {table_cell("x"), cell_empty(), cell_empty(), cell_empty(), cell_empty(), cell_empty()};
+    char *csv = shown_as(&csv_sink, texts, 3), *json = shown_as(&json_sink, texts, 3);
+    assert_string_equal(csv, "a|\xC3\xA9\nx|\n|\n|\n");
+    assert_string_equal(json, csv);
+    free(csv);
+    free(json);
 }
 
 static void only_empty_rows_at_the_end_are_dropped(void **state)
@@ -138,7 +151,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells_come_back_as_a_reader_would_have_read_them),
-        cmocka_unit_test(an_error_cell_keeps_its_name),
+        cmocka_unit_test(an_error_value_becomes_nothing),
+        cmocka_unit_test(rows_are_what_the_visible_files_format_gives_back),
         cmocka_unit_test(only_empty_rows_at_the_end_are_dropped),
         cmocka_unit_test(a_table_without_columns_is_possible),
         cmocka_unit_test(long_rows_come_back),
