@@ -36,6 +36,7 @@ static struct core_settings core_settings_of(const struct settings *settings)
         .remembered_max = settings->broker.batch_inputs_max > 4096 ? settings->broker.batch_inputs_max : 4096,
         .save_intermediate_files = settings->chat_workflows.execution.save_intermediate_files,
         .workflows_path = settings->chat_workflows.storage.workflows_path,
+        .api_prefix = settings->api.prefix,
     };
 }
 

@@ -7,6 +7,7 @@
 #include "output_name.h"
 #include "process/plan.h"
 #include "process/verdict.h"
+#include "result_file.h"
 #include "table/source.h"
 #include "utf8.h"
 
@@ -17,9 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB          (1024u * 1024u)
-#define SPOOL_FOLDER "spool"
-#define PERCENT_LAST 99 /* 100 is the broker's word, with the result */
+#define MIB            (1024u * 1024u)
+#define SPOOL_FOLDER   "spool"
+#define PERCENT_LAST   99 /* 100 is the broker's word, with the result */
+#define RESULTS_FOLDER "results"
 
 enum runner_state {
     RUNNER_WORKING,  /* a step's process runs */
@@ -175,11 +177,16 @@ static bool makes_data(const struct runner *self)
     return operation && operation->makes == MAKES_DATA;
 }
 
+static const char *output_folder(const struct runner *self)
+{
+    return makes_data(self) ? RESULTS_FOLDER : is_last(self) ? "outputs" : "intermediate";
+}
+
 static enum err create_drafts(struct runner *self, struct fault *why)
 {
     enum err err = ERR_OK;
     if (is_last(self) || self->job.save_intermediate || makes_data(self))
-        err = create(self, &self->output, is_last(self) ? "outputs" : "intermediate", why);
+        err = create(self, &self->output, output_folder(self), why);
     if (err == ERR_OK && !is_last(self))
         err = create(self, &self->spool, SPOOL_FOLDER, why);
     return err;
@@ -343,38 +350,73 @@ static void start_step(struct runner *self, int64_t now_ms)
 
 /* --- ending a step --- */
 
-/* {"name","key","bytes"}, or null for a draft that is not wanted. */
-static enum err commit(struct runner *self, struct draft *draft, bool wanted, const char *name, json_t **out,
+/* {LABEL: name, "key", "bytes"}, or null for a draft that is not wanted. */
+static enum err commit(struct runner *self, struct draft *draft, const char *label, const char *name, json_t **out,
                        struct fault *why)
 {
-    *out = NULL;
     uint64_t bytes = 0;
-    enum err err = ERR_OK;
-    if (!draft->made || !wanted) {
+    if (!draft->made || !name) {
         abandon(self, draft);
         *out = json_null();
         return ERR_OK;
     }
-    err = files_commit(self->tools.files, &draft->object, &bytes, why);
+    *out = NULL;
+    enum err err = files_commit(self->tools.files, &draft->object, &bytes, why);
     draft->made = false;
     if (err == ERR_OK)
         *out =
-            json_pack("{s:o, s:s, s:I}", "name", safe_text(name), "key", draft->object.key, "bytes", (json_int_t)bytes);
+            json_pack("{s:o, s:s, s:I}", label, safe_text(name), "key", draft->object.key, "bytes", (json_int_t)bytes);
     return err;
 }
 
-/* The result travels in an event, and events are bounded. */
-static enum err check_result(const struct runner *self, struct fault *why)
+static enum err write_whole(int fd, const char *text, struct fault *why)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t done = write(fd, text, left);
+        if (done < 0)
+            return fault_errno(why, "cannot write a step's result");
+        text += done;
+        left -= (size_t)done;
+    }
+    return ERR_OK;
+}
+
+/* A report that is too large is small enough to be written here. */
+static enum err split_result(struct runner *self, json_t **file, struct fault *why)
+{
+    struct draft draft = {.made = false};
+    char member[RESULT_MEMBER_MAX], *text;
+    if (!result_file_split(self->result, member, &text))
+        return fault_set(why, ERR_MEMORY, "no memory for a step's result");
+    enum err err = create(self, &draft, RESULTS_FOLDER, why);
+    if (err == ERR_OK)
+        err = write_whole(draft.object.fd, text, why);
+    if (err == ERR_OK)
+        err = commit(self, &draft, "member", member, file, why);
+    abandon(self, &draft);
+    free(text);
+    return err;
+}
+
+/* The result travels in an event, and events are bounded: what is larger becomes a file, *file says which. */
+static enum err bound_result(struct runner *self, json_t **file, struct fault *why)
 {
     uint32_t max = self->tools.settings->wire.event_bytes_max;
+    uint32_t room = max - max / 4;
+    enum err err = ERR_OK;
+    *file = NULL;
     if (!self->result)
         return fault_set(why, ERR_INTERNAL, "The step's process sent an unreadable result");
-    size_t len = json_dumpb(self->result, NULL, 0, JSON_COMPACT);
-    if (len > max - max / 4)
-        return fault_set(why, ERR_TOO_LARGE,
-                         "The step's result has %zu bytes; an event has room for %u of %u (wire.event_bytes_max)", len,
-                         max - max / 4, max);
-    return ERR_OK;
+    if (self->last_word.data_file)
+        err = commit(self, &self->output, "member", "data", file, why);
+    else if (json_dumpb(self->result, NULL, 0, JSON_COMPACT) > room)
+        err = split_result(self, file, why);
+    size_t left = json_dumpb(self->result, NULL, 0, JSON_COMPACT);
+    if (err == ERR_OK && left > room)
+        err = fault_set(why, ERR_TOO_LARGE,
+                        "The step's result has %zu bytes; an event has room for %u of %u (wire.event_bytes_max)", left,
+                        room, max);
+    return err;
 }
 
 static void read_next_from(struct runner *self, const json_t *spool, const char *name)
@@ -391,22 +433,23 @@ static enum err keep_outputs(struct runner *self, json_t **detail, struct fault 
 {
     const struct report *done = &self->last_word;
     char name[OUTPUT_NAME_MAX];
-    json_t *file = NULL, *spool = NULL;
+    json_t *file = NULL, *spool = NULL, *result_file;
     output_name_pick(self->name_base, done->suffix, self->job.taken, name);
-    enum err err = check_result(self, why);
+    enum err err = bound_result(self, &result_file, why);
     if (err == ERR_OK)
-        err = commit(self, &self->output, done->suffix[0] != '\0', name, &file, why);
+        err = commit(self, &self->output, "name", done->suffix[0] ? name : NULL, &file, why);
     if (err == ERR_OK)
-        err = commit(self, &self->spool, done->made_table, name, &spool, why);
+        err = commit(self, &self->spool, "name", done->made_table ? name : NULL, &spool, why);
     if (err != ERR_OK) {
         json_decref(file);
+        json_decref(result_file);
         return err;
     }
     if (json_is_object(file))
         json_array_append_new(self->job.taken, json_string(name));
     read_next_from(self, spool, name);
-    *detail = json_pack("{s:I, s:o, s:o, s:O, s:s}", "index", (json_int_t)self->index, "file", file, "spool", spool,
-                        "result", self->result, "stem_of", self->input.stem_of);
+    *detail = json_pack("{s:I, s:o, s:o, s:O, s:s, s:o*}", "index", (json_int_t)self->index, "file", file, "spool",
+                        spool, "result", self->result, "stem_of", self->input.stem_of, "result_file", result_file);
     return ERR_OK;
 }
 

@@ -15,7 +15,12 @@
 enum chat_status { CHAT_CREATED, CHAT_PROCESSING, CHAT_COMPLETED, CHAT_FAILED };
 enum job_status { JOB_PENDING, JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED };
 enum step_status { STEP_PENDING, STEP_RUNNING, STEP_COMPLETED, STEP_FAILED };
-enum file_type { FILE_UPLOADED, FILE_OUTPUT, FILE_INTERMEDIATE };
+enum file_type {
+    FILE_UPLOADED,
+    FILE_OUTPUT,
+    FILE_INTERMEDIATE,
+    FILE_RESULT, /* a member of a step's result that is too large for an event; not listed */
+};
 
 const char *chat_status_name(enum chat_status status); /* "created" ... */
 const char *job_status_name(enum job_status status);

@@ -185,11 +185,25 @@ bool chat_name_taken(const struct chat *self, const char *name)
     return false;
 }
 
+const char *chat_result_key(const struct chat *self, const char *name)
+{
+    for (size_t i = self->file_count; i > 0; i--) {
+        const struct chat_file *file = &self->files[i - 1];
+        if (file->type == FILE_RESULT && strcmp(file->name, name) == 0)
+            return file->key;
+    }
+    return NULL;
+}
+
 enum err chat_path(const struct core *core, const struct chat *self, enum file_type type, const char *name,
                    struct buf *out)
 {
     static const char *const folders[] = {
-        [FILE_UPLOADED] = "uploads", [FILE_OUTPUT] = "outputs", [FILE_INTERMEDIATE] = "intermediate"};
+        [FILE_UPLOADED] = "uploads",
+        [FILE_OUTPUT] = "outputs",
+        [FILE_INTERMEDIATE] = "intermediate",
+        [FILE_RESULT] = "results",
+    };
     return buf_printf(out, "%s/%s/%s/%s/%s", core->settings.workflows_path, self->partition, self->id, folders[type],
                       name);
 }

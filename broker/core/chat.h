@@ -78,6 +78,7 @@ void chat_put(struct core *core, struct chat *self);
 void chat_add_file(struct core *core, struct chat *self, const char *name, const char *key, enum file_type type);
 const struct chat_file *chat_last_upload(const struct chat *self); /* NULL = none */
 bool chat_name_taken(const struct chat *self, const char *name);
+const char *chat_result_key(const struct chat *self, const char *name); /* of the FILE_RESULT; NULL = none */
 /* {workflows_path}/{partition}/{chat}/{folder}/{name}, appended. */
 enum err chat_path(const struct core *core, const struct chat *self, enum file_type type, const char *name,
                    struct buf *out) MUST_CHECK;

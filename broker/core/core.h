@@ -27,6 +27,7 @@ struct core_settings {
     uint32_t remembered_max; /* request and event ids remembered; at least the inputs of one turn */
     bool save_intermediate_files;
     const char *workflows_path; /* borrowed for the life of the core; starts the paths clients see */
+    const char *api_prefix;     /* likewise; starts the result_url of an event */
 };
 
 /* Where ids come from: the system, or a seeded generator. */

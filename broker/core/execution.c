@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX       (JOB_ID_MAX + ID_UUID_LEN + 2)
-#define NAME_TRIES    10000
-#define FILE_NAME_MAX 256
+#define KEY_MAX         (JOB_ID_MAX + ID_UUID_LEN + 2)
+#define NAME_TRIES      10000
+#define FILE_NAME_MAX   256
+#define RESULT_NAME_MAX (ID_UUID_LEN + sizeof ".json")
 
 /* Members of progress events the broker writes itself. */
 static const char *const progress_ours[] = {"step_id", "operation", "progress", "status", "message", NULL};
@@ -199,27 +200,65 @@ static void free_name(const struct chat *chat, const char *name, char out[FILE_N
         snprintf(out, FILE_NAME_MAX, "%.*s-%d%s", stem < 200 ? stem : 200, name, n, name + stem);
 }
 
-static void keep_file(struct core *core, struct job *job, uint32_t i, const struct step_outcome *outcome)
+static void add_file(struct core *core, struct job *job, const struct file_row *file)
 {
-    char name[FILE_NAME_MAX], id[ID_UUID_LEN + 1];
-    free_name(job->chat, outcome->file_name, name);
-    job_set_text(core, &job->steps[i].output_file, name);
+    char id[ID_UUID_LEN + 1];
     core_uuid(core, id);
-    enum file_type type = job_output_type(job, i);
-    chat_add_file(core, job->chat, name, outcome->file_key, type);
-    core_change(core, &(struct change){.kind = CHANGE_FILE_ADD,
-                                       .of.file = {.file_id = id,
-                                                   .chat_id = job->chat->id,
-                                                   .name = name,
-                                                   .key = outcome->file_key,
-                                                   .type = type,
-                                                   .bytes = outcome->file_bytes,
-                                                   .created_us = core->now.wall_us,
-                                                   .job_id = job->id}});
+    chat_add_file(core, job->chat, file->name, file->key, file->type);
+    struct change change = {.kind = CHANGE_FILE_ADD, .of.file = *file};
+    change.of.file.file_id = id;
+    change.of.file.chat_id = job->chat->id;
+    change.of.file.created_us = core->now.wall_us;
+    change.of.file.job_id = job->id;
+    core_change(core, &change);
 }
 
-/* {"output_file_path":...,"name":...,RESULT} */
-static void write_result(struct core *core, struct job *job, uint32_t i, const char *result)
+static void keep_file(struct core *core, struct job *job, uint32_t i, const struct step_outcome *outcome)
+{
+    char name[FILE_NAME_MAX];
+    free_name(job->chat, outcome->file_name, name);
+    job_set_text(core, &job->steps[i].output_file, name);
+    add_file(
+        core, job,
+        &(struct file_row){
+            .name = name, .key = outcome->file_key, .type = job_output_type(job, i), .bytes = outcome->file_bytes});
+}
+
+/* Nothing else in the chat has this name, whatever its people upload. */
+static void result_name(const struct job *job, uint32_t i, char out[RESULT_NAME_MAX])
+{
+    snprintf(out, RESULT_NAME_MAX, "%s.json", job->steps[i].id);
+}
+
+static void keep_result_file(struct core *core, struct job *job, uint32_t i, const struct step_outcome *outcome)
+{
+    char name[RESULT_NAME_MAX];
+    result_name(job, i, name);
+    add_file(core, job,
+             &(struct file_row){
+                 .name = name, .key = outcome->result_key, .type = FILE_RESULT, .bytes = outcome->result_bytes});
+}
+
+/* Ids and step ids need no escape in a path. */
+static void add_result_file(const struct core *core, const struct job *job, uint32_t i,
+                            const struct step_outcome *outcome, struct compose *json)
+{
+    char name[RESULT_NAME_MAX];
+    struct buf url = BUF_INIT(8192);
+    result_name(job, i, name);
+    enum err err = buf_printf(&url, "%s/chat/workflows/%s/files/%s", core->settings.api_prefix, job->chat->id, name);
+    if (json->err == ERR_OK)
+        json->err = err;
+    compose_text(json, "result_url", buf_text(&url));
+    compose_int(json, "result_bytes", (int64_t)outcome->result_bytes);
+    compose_text(json, "result_member", outcome->result_member);
+    compose_text(json, "result_file", name);
+    buf_fini(&url);
+}
+
+/* {"output_file_path":...,"name":...,RESULT,and of a large one result_url, _bytes, _member, _file} */
+static void write_result(struct core *core, struct job *job, uint32_t i, const struct step_outcome *outcome,
+                         const char *result)
 {
     struct step *step = &job->steps[i];
     struct buf path = BUF_INIT(8192);
@@ -233,6 +272,8 @@ static void write_result(struct core *core, struct job *job, uint32_t i, const c
         compose_plain(&json, ",");
         compose_plain(&json, result);
     }
+    if (outcome->result_key)
+        add_result_file(core, job, i, outcome, &json);
     compose_plain(&json, "}");
     if (json.err == ERR_OK)
         job_set_text(core, &step->result, buf_text(&json.buf));
@@ -283,10 +324,12 @@ void execution_step_done(struct core *core, struct job *job, uint32_t i, const s
         job_set_text(core, &step->spool_key, outcome->spool_key);
     if (outcome->file_name)
         keep_file(core, job, i, outcome);
+    if (outcome->result_key)
+        keep_result_file(core, job, i, outcome);
     tell_progress(core, job, i, "completed", NULL, true);
-    write_result(core, job, i, outcome->result);
+    write_result(core, job, i, outcome, outcome->result);
     if (tell_result(core, job, i) == 0 && core->err == ERR_OK) {
-        write_result(core, job, i, "\"truncated\":true"); /* larger than an event may be: the file has it all */
+        write_result(core, job, i, outcome, "\"truncated\":true"); /* larger than an event may be */
         tell_result(core, job, i);
     }
     result_message(core, job, i);

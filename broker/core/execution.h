@@ -13,6 +13,9 @@ struct step_outcome {
     const char *spool_key; /* NULL = none */
     const char *stem_of;   /* name that gives the next output its stem; NULL = as before */
     const char *result;    /* JSON object without its brackets: `"statistics":{...}`, "" = nothing */
+    /* A member of the result that came as a file; NULL = none. */
+    const char *result_member, *result_key;
+    uint64_t result_bytes;
 };
 
 /* A job was handed out: its row, workflow_started the first time, and no progress of an attempt before. fresh: it is

@@ -48,8 +48,10 @@ static const char *step_name(int i)
 
 static const char *type_name(int i)
 {
-    static const char *const names[] = {
-        [FILE_UPLOADED] = "uploaded", [FILE_OUTPUT] = "output", [FILE_INTERMEDIATE] = "intermediate"};
+    static const char *const names[] = {[FILE_UPLOADED] = "uploaded",
+                                        [FILE_OUTPUT] = "output",
+                                        [FILE_INTERMEDIATE] = "intermediate",
+                                        [FILE_RESULT] = "result"};
     return names[i];
 }
 
@@ -70,7 +72,7 @@ int import_step_status(const char *name)
 
 int import_file_type(const char *name)
 {
-    return import_index(name, type_name, FILE_INTERMEDIATE + 1);
+    return import_index(name, type_name, FILE_RESULT + 1);
 }
 
 static enum err wrong(struct fault *why, const char *what, size_t i, const char *reason)

@@ -1,6 +1,7 @@
 #include "core/job.h"
 
 #include "core/lease.h"
+#include "json_scan.h"
 #include "json_text.h"
 
 #include <stdlib.h>
@@ -223,6 +224,28 @@ void job_forget_waiter(struct core *core, const unsigned char id[REQUEST_ID_LEN]
     free(waiter);
 }
 
+/* The key of the file the result names, NULL when it is whole. */
+static const char *result_key(const struct job *self, const char *result)
+{
+    struct json_members members;
+    char name[256];
+    if (json_scan_object(result, strlen(result), &members, NULL) != ERR_OK ||
+        !json_member_plain_text(json_members_find(&members, "result_file"), name, sizeof name))
+        return NULL;
+    return chat_result_key(self->chat, name);
+}
+
+static enum err write_result(const struct job *self, const char *result, struct buf *out)
+{
+    const char *key = result_key(self, result);
+    if (!key)
+        return buf_add_text(out, result);
+    enum err err = buf_add(out, result, strlen(result) - 1); /* up to the bracket that closes it */
+    if (err == ERR_OK)
+        err = json_text_member(out, "result_key", key);
+    return err == ERR_OK ? buf_add_byte(out, '}') : err;
+}
+
 static enum err write_results(const struct job *self, struct buf *out)
 {
     enum err err = buf_add_text(out, ",\"results\":[");
@@ -230,7 +253,9 @@ static enum err write_results(const struct job *self, struct buf *out)
     for (uint32_t i = 0; i < self->step_count && err == ERR_OK; i++) {
         if (self->steps[i].result[0] == '\0')
             continue;
-        err = buf_printf(out, "%s%s", comma, self->steps[i].result);
+        err = buf_add_text(out, comma);
+        if (err == ERR_OK)
+            err = write_result(self, self->steps[i].result, out);
         comma = ",";
     }
     return err == ERR_OK ? buf_add_byte(out, ']') : err;

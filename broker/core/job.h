@@ -77,7 +77,8 @@ enum file_type job_output_type(const struct job *self, uint32_t i);
 
 void job_wait(struct core *core, struct job *self, const struct peer *peer, const unsigned char id[REQUEST_ID_LEN]);
 void job_forget_waiter(struct core *core, const unsigned char id[REQUEST_ID_LEN]);
-/* The execute answer's data, appended: job_id, status, results, output_files, error. */
+/* The execute answer's data, appended: job_id, status, results, output_files, error. A result whose member is in a file
+ * has that file's key. */
 enum err job_write_answer(const struct core *core, const struct job *self, struct buf *out) MUST_CHECK;
 uint16_t job_answer_status(const struct job *self);
 void job_answer_message(const struct job *self, struct buf *out);

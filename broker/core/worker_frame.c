@@ -179,19 +179,23 @@ static bool progress(struct core *core, struct job *job, const struct told *told
     return true;
 }
 
-/* A member that is {"name","key",...}; false: absent or not of that shape. */
-static bool read_file(const struct json_members *detail, const char *member, char name[256], char key[320],
-                      int64_t *bytes)
+struct told_file {
+    char name[256], key[320];
+    int64_t bytes;
+};
+
+/* A member that is {LABEL: name, "key", "bytes"}; false: absent or not of that shape. */
+static bool read_file(const struct json_members *detail, const char *member, const char *label, struct told_file *out)
 {
     const struct json_member *found = json_members_find(detail, member);
     struct json_members file;
     if (!found || found->kind != JSON_KIND_OBJECT ||
         json_scan_object(found->value.at, found->value.len, &file, NULL) != ERR_OK)
         return false;
-    *bytes = 0;
-    json_member_int(json_members_find(&file, "bytes"), bytes);
-    json_member_plain_text(json_members_find(&file, "name"), name, 256);
-    return json_member_plain_text(json_members_find(&file, "key"), key, 320) && key[0];
+    json_member_int(json_members_find(&file, "bytes"), &out->bytes);
+    return json_member_plain_text(json_members_find(&file, label), out->name, sizeof out->name) &&
+           json_member_plain_text(json_members_find(&file, "key"), out->key, sizeof out->key) && out->name[0] &&
+           out->key[0] && out->bytes >= 0;
 }
 
 /* The inside of an object: what stands between its brackets. Owned by the caller; NULL without memory. */
@@ -213,18 +217,22 @@ static bool step_done(struct core *core, struct job *job, const struct told *tol
     uint32_t i;
     if (!step_of(job, told, &i))
         return false;
-    char name[256] = "", key[320] = "", spool_name[256] = "", spool_key[320] = "", stem[256] = "";
-    int64_t bytes = 0, spool_bytes = 0;
-    bool file = read_file(&told->detail, "file", name, key, &bytes) && name[0] && bytes >= 0;
-    bool spool = read_file(&told->detail, "spool", spool_name, spool_key, &spool_bytes);
+    char stem[256] = "";
+    struct told_file file = {.bytes = 0}, spool = {.bytes = 0}, large = {.bytes = 0};
+    bool has_file = read_file(&told->detail, "file", "name", &file);
+    bool has_spool = read_file(&told->detail, "spool", "name", &spool);
+    bool is_large = read_file(&told->detail, "result_file", "member", &large);
     bool stemmed = json_member_plain_text(json_members_find(&told->detail, "stem_of"), stem, sizeof stem) && stem[0];
     char *result = inside(core, json_members_find(&told->detail, "result"));
     if (result)
         execution_step_done(core, job, i,
-                            &(struct step_outcome){.file_name = file ? name : NULL,
-                                                   .file_key = file ? key : NULL,
-                                                   .file_bytes = (uint64_t)bytes,
-                                                   .spool_key = spool ? spool_key : NULL,
+                            &(struct step_outcome){.file_name = has_file ? file.name : NULL,
+                                                   .file_key = has_file ? file.key : NULL,
+                                                   .file_bytes = (uint64_t)file.bytes,
+                                                   .spool_key = has_spool ? spool.key : NULL,
+                                                   .result_member = is_large ? large.name : NULL,
+                                                   .result_key = is_large ? large.key : NULL,
+                                                   .result_bytes = (uint64_t)large.bytes,
                                                    .stem_of = stemmed ? stem : NULL,
                                                    .result = result});
     free(result);

@@ -12,7 +12,11 @@ static int name_index(const char *const *names, int count, const char *name)
 }
 
 static const char *const file_types[] = {
-    [FILE_UPLOADED] = "uploaded", [FILE_OUTPUT] = "output", [FILE_INTERMEDIATE] = "intermediate"};
+    [FILE_UPLOADED] = "uploaded",
+    [FILE_OUTPUT] = "output",
+    [FILE_INTERMEDIATE] = "intermediate",
+    [FILE_RESULT] = "result",
+};
 
 const char *file_type_name(enum file_type type)
 {
@@ -21,7 +25,7 @@ const char *file_type_name(enum file_type type)
 
 enum file_type file_type_of(const char *name)
 {
-    return (enum file_type)name_index(file_types, 3, name);
+    return (enum file_type)name_index(file_types, 4, name);
 }
 
 enum chat_status chat_status_of(const char *name)

@@ -28,9 +28,14 @@ enum read_statement {
 #define FILE_TYPE_OF(name)                                                                                             \
     "(SELECT f.file_type FROM files f WHERE f.chat_id = s.chat_id AND f.name = " name                                  \
     " ORDER BY f.position DESC LIMIT 1)"
+/* Of the file that holds what the result lacks. */
+#define RESULT_KEY                                                                                                     \
+    "(SELECT f.key FROM files f WHERE f.chat_id = s.chat_id AND f.file_type = 'result' AND f.name ="                   \
+    " CASE WHEN json_valid(s.result) THEN json_extract(s.result, '$.result_file') END)"
 #define STEP_COLUMNS                                                                                                   \
     "s.step_id, s.operation, s.arguments, s.input_file, s.output_file, s.status, s.progress, s.error_message,"         \
-    " s.started_us, s.completed_us, s.result, " FILE_TYPE_OF("s.input_file") ", " FILE_TYPE_OF("s.output_file")
+    " s.started_us, s.completed_us, s.result, " FILE_TYPE_OF("s.input_file") ", " FILE_TYPE_OF(                        \
+        "s.output_file") ", " RESULT_KEY
 
 #define JOB_COLUMNS                                                                                                    \
     "job_id, status, attempts, error, total_steps, submitted_us, started_us, completed_us, retry_of,"                  \
@@ -47,7 +52,8 @@ static const char *const sql[READ_STATEMENTS] = {
     [READ_STEPS] =
         "SELECT " STEP_COLUMNS " FROM workflow_steps s JOIN jobs j USING(chat_id, job_id) WHERE s.chat_id = ?"
         " ORDER BY j.submitted_us, s.job_id, s.step_index",
-    [READ_FILES] = "SELECT name, file_type FROM files WHERE chat_id = ? ORDER BY position",
+    [READ_FILES] = "SELECT name, file_type FROM files WHERE chat_id = ? AND file_type <> 'result'"
+                   " ORDER BY position",
     [READ_FILE] = "SELECT name, key, bytes FROM files WHERE chat_id = ? AND name = ?"
                   " ORDER BY file_type = 'uploaded' DESC, position DESC LIMIT 1",
     [READ_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 ORDER BY submitted_us DESC LIMIT ?2 OFFSET ?3",
@@ -133,6 +139,7 @@ static const char *folder_of(const char *file_type)
     case FILE_UPLOADED: return "uploads";
     case FILE_OUTPUT: return "outputs";
     case FILE_INTERMEDIATE: return "intermediate";
+    case FILE_RESULT: return "results";
     }
     return "uploads";
 }
@@ -205,7 +212,10 @@ static enum err rows_into(struct store_reader *self, enum read_statement which, 
 static json_t *result_of(sqlite3_stmt *s, const struct place *place)
 {
     (void)place;
-    return parsed(db_text(s, 10));
+    json_t *result = parsed(db_text(s, 10));
+    if (db_text(s, 13)[0])
+        json_object_set_new(result, "result_key", json_string(db_text(s, 13)));
+    return result;
 }
 
 /* Paths of uploads into one list, of everything steps made into the other. */

@@ -46,7 +46,7 @@ struct store {
 
 struct db *store_reader_db(struct store_reader *self);
 
-const char *file_type_name(enum file_type type); /* "uploaded", "output", "intermediate" */
+const char *file_type_name(enum file_type type); /* "uploaded", "output", "intermediate", "result" */
 /* Numbers of the names in change.h, for reading rows back; an unknown name is the first of the enum. */
 enum chat_status chat_status_of(const char *name);
 enum job_status job_status_of(const char *name);

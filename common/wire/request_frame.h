@@ -47,9 +47,10 @@ enum call {
     CALL_EXECUTE,     /* {"steps":[{"operation","arguments"}],"wait":bool} -> ACCEPTED, then
                          {"job_id","status","results":[{"output_file_path","name"?,...}],"output_files":[path],
                          "error"?:text}: status 200 when completed, 422 when failed; wait false: ANSWER 202
-                         {"job_id","status":"submitted"} */
+                         {"job_id","status":"submitted"}. A result with "result_key" lacks its "result_member":
+                         that is the content of the file of this key, of "result_bytes" */
     CALL_GET_JOB,     /* {"job_id"} -> {"job_id","status","submitted_at","started_at","completed_at","attempts",
-                         "steps":[...],"result","error"}, or 404 */
+                         "steps":[...],"result":{"results","output_files"},"error"}, or 404; results as above */
     CALL_LIST_JOBS,   /* {"limit":n,"offset":n} -> {"jobs":[job without steps],"count":n}, newest first */
     CALL_CANCEL_JOB,  /* {"job_id"} -> {"job_id","status":"cancelled"}; 404, 409 when it has ended */
     CALL_RETRY_JOB,   /* {"job_id","from":"failed"|"start","wait":false} -> as CALL_EXECUTE, a new job; 404, 409 unless

@@ -28,7 +28,9 @@
  *   STEP_DONE              detail {"file":{"name","key","bytes"}|null,"spool":{"name","key","bytes"}|null,
  *                          "result":{...},"stem_of":name}. A null spool before the last step: the next step reads the
  *                          same input as this one. stem_of: what JOB's stem_of is when the run resumes after this step.
- *                          `result` is what the operation gave ({"statistics"}); paths and URLs are the broker's words
+ *                          `result` is what the operation gave ({"statistics"}); paths and URLs are the broker's words.
+ *                          "result_file":{"member","key","bytes"} when a member of the result is too large for an
+ *                          event: its value is the content of that file, and `result` has a "summary" instead
  *   STEP_FAILED            event {"progress":how far it came}, detail {"message","kind"}, kind:
  *                          "user"   data, arguments or a limit of the step: the run fails (422)
  *                          "server" our fault (the step crashed, a disk is full): the run fails (500)

@@ -14,10 +14,12 @@
 #define READ_BLOCK  65536
 #define METADATA    "conversation_metadata.json"
 #define LEGACY_NOTE "metadata.json"
-#define FOLDERS     (DUMP_INTERMEDIATE + 1)
+#define FOLDERS     (DUMP_RESULTS + 1)
 
-static const char *const folders[FOLDERS] = {
-    [DUMP_UPLOADS] = "uploads", [DUMP_OUTPUTS] = "outputs", [DUMP_INTERMEDIATE] = "intermediate"};
+static const char *const folders[FOLDERS] = {[DUMP_UPLOADS] = "uploads",
+                                             [DUMP_OUTPUTS] = "outputs",
+                                             [DUMP_INTERMEDIATE] = "intermediate",
+                                             [DUMP_RESULTS] = "results"};
 
 const char *dump_folder_name(enum dump_folder folder)
 {

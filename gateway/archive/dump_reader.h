@@ -16,7 +16,7 @@
 
 #include <stdatomic.h>
 
-enum dump_folder { DUMP_UPLOADS, DUMP_OUTPUTS, DUMP_INTERMEDIATE };
+enum dump_folder { DUMP_UPLOADS, DUMP_OUTPUTS, DUMP_INTERMEDIATE, DUMP_RESULTS };
 const char *dump_folder_name(enum dump_folder folder); /* "uploads" ... */
 
 /* Beyond each: ERR_TOO_LARGE with the setting's name. */

@@ -27,6 +27,7 @@ static const char *folder_of_type(const char *type)
 {
     enum dump_folder folder = strcmp(type, "output") == 0         ? DUMP_OUTPUTS
                               : strcmp(type, "intermediate") == 0 ? DUMP_INTERMEDIATE
+                              : strcmp(type, "result") == 0       ? DUMP_RESULTS
                                                                   : DUMP_UPLOADS;
     return dump_folder_name(folder);
 }
@@ -197,8 +198,10 @@ static enum err files_of_record(struct stored *self, const json_t *record, json_
 
 static enum err add_found(const struct dump_file *file, int64_t created_us, json_t *files)
 {
-    static const char *const types[] = {
-        [DUMP_UPLOADS] = "uploaded", [DUMP_OUTPUTS] = "output", [DUMP_INTERMEDIATE] = "intermediate"};
+    static const char *const types[] = {[DUMP_UPLOADS] = "uploaded",
+                                        [DUMP_OUTPUTS] = "output",
+                                        [DUMP_INTERMEDIATE] = "intermediate",
+                                        [DUMP_RESULTS] = "result"};
     const char *slash = strchr(file->member, '/');
     char clean[FILE_NAME_MAX + 1];
     file_name_clean(slash + 1, strlen(slash + 1), clean);

@@ -198,7 +198,7 @@ static enum err put_folders(struct writing *self)
 {
     char folder[32] = "";
     enum err err = put_header(self, folder, AE_IFDIR, 0, self->source->wall_us);
-    for (int i = DUMP_UPLOADS; err == ERR_OK && i <= DUMP_INTERMEDIATE; i++) {
+    for (int i = DUMP_UPLOADS; err == ERR_OK && i <= DUMP_RESULTS; i++) {
         snprintf(folder, sizeof folder, "%s/", dump_folder_name((enum dump_folder)i));
         err = put_header(self, folder, AE_IFDIR, 0, self->source->wall_us);
     }

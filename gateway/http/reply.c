@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ERROR_DATA "{\"error_type\":\"Error\",\"details\":null}"
+#define ENVELOPE_START "{\"data\":"
+#define ERROR_DATA     "{\"error_type\":\"Error\",\"details\":null}"
 
 static enum err add_meta(const struct envelope *envelope, struct buf *out)
 {
@@ -30,7 +31,7 @@ static enum err add_meta(const struct envelope *envelope, struct buf *out)
 
 enum err reply_envelope(const struct envelope *envelope, struct buf *out)
 {
-    enum err err = buf_add_text(out, "{\"data\":");
+    enum err err = buf_add_text(out, ENVELOPE_START);
     if (err == ERR_OK)
         err = envelope->data_len ? buf_add(out, envelope->data, envelope->data_len) : buf_add_text(out, "null");
     if (err == ERR_OK)
@@ -62,6 +63,7 @@ static void send_envelope(struct request *request, int status, const char *data,
     };
     struct answer *answer = &request->answer;
     buf_clear(&answer->body);
+    splices_fini(&answer->splices);
     answer->ready = true;
     answer->status = status;
     if (reply_envelope(&envelope, &answer->body) != ERR_OK) {
@@ -74,6 +76,18 @@ static void send_envelope(struct request *request, int status, const char *data,
 void reply_data(struct request *request, int status, const char *data, size_t len, const char *message)
 {
     send_envelope(request, status, data, len, message, 200);
+}
+
+void reply_data_spliced(struct request *request, int status, const char *data, size_t len, const char *message,
+                        struct splices *files)
+{
+    send_envelope(request, status, data, len, message, 200);
+    splices_shift(files, strlen(ENVELOPE_START));
+    if (request->answer.body.len > 0)
+        request->answer.splices = *files;
+    else
+        splices_fini(files);
+    *files = SPLICES_INIT;
 }
 
 void reply_error_data(struct request *request, int status, const char *data, size_t len, const char *message)

@@ -14,6 +14,9 @@
 
 /* data: JSON, NULL or empty = null. */
 void reply_data(struct request *request, int status, const char *data, size_t len, const char *message);
+/* The same with the content of files in it; `at` counts in data. Takes the splices. */
+void reply_data_spliced(struct request *request, int status, const char *data, size_t len, const char *message,
+                        struct splices *files);
 /* An error that carries data of its own (readiness). */
 void reply_error_data(struct request *request, int status, const char *data, size_t len, const char *message);
 void reply_error(struct request *request, int status, const char *format, ...) PRINTF_LIKE(3, 4);

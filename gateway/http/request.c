@@ -43,6 +43,7 @@ void request_destroy(struct request **self_p)
         close(self->answer.fd);
     for (size_t i = 0; i < self->answer.field_count; i++)
         free(self->answer.field[i].value);
+    splices_fini(&self->answer.splices);
     buf_fini(&self->answer.body);
     buf_fini(&self->body);
     fields_fini(&self->fields);

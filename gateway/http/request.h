@@ -12,6 +12,7 @@
 #include "http/fields.h"
 #include "http/guard.h"
 #include "http/route.h"
+#include "http/splice.h"
 #include "http/target.h"
 #include "id.h"
 
@@ -39,7 +40,8 @@ struct answer {
     bool close; /* close the connection afterwards */
     int status;
     struct buf body;
-    int fd; /* -1, or the file that is the body; `length` bytes from `offset` */
+    struct splices splices; /* files whose content stands in the body */
+    int fd;                 /* -1, or the file that is the body; `length` bytes from `offset` */
     uint64_t offset;
     uint64_t length;
     size_t field_count;

@@ -22,6 +22,7 @@
 #define LISTEN_BACKLOG 1024
 #define GIVE_UP_MS     500 /* what is left of a drain for answers after everything was told to end */
 #define STOP_POLL_MS   10
+#define SPLICED_BLOCK  (64u << 10) /* bytes of an answer with files in it that are in memory at a time */
 
 struct server {
     struct server_setup setup;
@@ -34,8 +35,47 @@ struct server {
     int listener; /* after a drain: kept open until the library has stopped, as its thread may still look at it */
 };
 
+/* An answer with files in its text, while it is being sent. */
+struct spliced {
+    char *text;
+    size_t len;
+    struct splices files;
+};
+
+static void free_spliced(void *context)
+{
+    struct spliced *self = context;
+    splices_fini(&self->files);
+    free(self->text);
+    free(self);
+}
+
+static ssize_t read_spliced(void *context, uint64_t from, char *out, size_t max)
+{
+    const struct spliced *self = context;
+    ssize_t len = splices_read(&self->files, self->text, self->len, from, out, max);
+    return len > 0 ? len : len == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *make_spliced(struct answer *answer)
+{
+    struct spliced *self = malloc(sizeof *self);
+    if (!self)
+        return NULL;
+    self->files = answer->splices;
+    answer->splices = SPLICES_INIT;
+    self->text = buf_steal(&answer->body, &self->len);
+    struct MHD_Response *response = MHD_create_response_from_callback(self->len + splices_bytes(&self->files),
+                                                                      SPLICED_BLOCK, read_spliced, self, free_spliced);
+    if (!response)
+        free_spliced(self);
+    return response;
+}
+
 static struct MHD_Response *make_response(struct answer *answer)
 {
+    if (answer->splices.count > 0)
+        return make_spliced(answer);
     if (answer->fd < 0) {
         size_t len = 0;
         char *body = buf_steal(&answer->body, &len);

@@ -5,6 +5,7 @@
 #include "json_text.h"
 #include "rest/ask.h"
 #include "rest/idempotency.h"
+#include "rest/results.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -15,40 +16,21 @@
 #define JOBS_LIMIT     100
 #define JOBS_LIMIT_MAX 1000
 
-/* Gives a result its download_url, where it has a file. `name` is between broker and gateway only. */
-static void link_result(const struct request *request, json_t *result)
-{
-    struct buf url = BUF_INIT(8192);
-    const char *name = json_string_value(json_object_get(result, "name"));
-    if (name && rest_download_url(request, request_parameter(request, "chat"), name, &url) == ERR_OK && buf_text(&url))
-        (void)json_object_set_new(result, "download_url", json_string(buf_text(&url)));
-    (void)json_object_del(result, "name");
-    buf_fini(&url);
-}
-
-static char *describe_results(const struct request *request, const struct ask_answer *answer)
-{
-    json_t *body = json_loadb(answer->body, answer->len, 0, NULL);
-    json_t *results = json_object_get(body, "results");
-    json_t *files = json_object_get(body, "output_files");
-    size_t i;
-    json_t *result;
-    json_array_foreach(results, i, result) link_result(request, result);
-    json_t *data = json_pack("{s:O?,s:O?}", "results", results, "output_files", files);
-    char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
-    json_decref(data);
-    json_decref(body);
-    return text;
-}
-
 static void reply_results(struct request *request, const struct ask_answer *answer)
 {
-    char *data = describe_results(request, answer);
-    if (data)
-        reply_data(request, 200, data, strlen(data), "Workflow executed successfully");
-    else
+    struct buf data = BUF_INIT(ASK_ANSWER_MAX);
+    struct splices files = SPLICES_INIT;
+    struct fault why;
+    json_t *body = json_loadb(answer->body, answer->len, 0, NULL);
+    if (!json_is_object(body))
         reply_error(request, 500, "The broker's answer is not understood");
-    free(data);
+    else if (results_write(request, body, &data, &files, &why) == ERR_OK)
+        reply_data_spliced(request, 200, data.data, data.len, "Workflow executed successfully", &files);
+    else
+        reply_fault(request, &why);
+    json_decref(body);
+    splices_fini(&files);
+    buf_fini(&data);
 }
 
 static enum err write_submitted(struct buf *data, const char *job)
@@ -193,10 +175,45 @@ static void ask_about_job(struct request *request, enum call what, struct buf *c
         reply_unavailable(request, "No memory for the request");
 }
 
+/* The job as the broker tells it, with its result, if it has one, as an execute would have answered it. */
+static enum err write_job(const struct request *request, json_t *job, struct buf *data, struct splices *files,
+                          struct fault *why)
+{
+    json_t *result = json_incref(json_object_get(job, "result"));
+    if (json_is_object(result))
+        json_object_del(job, "result");
+    char *text = json_dumps(job, JSON_COMPACT);
+    enum err err = text ? buf_add_text(data, text) : fault_set(why, ERR_MEMORY, "No memory for the answer");
+    free(text);
+    if (err == ERR_OK && json_is_object(result)) {
+        data->len--; /* the bracket comes behind the result */
+        err = buf_add_text(data, ",\"result\":");
+        if (err == ERR_OK)
+            err = results_write(request, result, data, files, why);
+        if (err == ERR_OK)
+            err = buf_add_byte(data, '}');
+    }
+    json_decref(result);
+    return err;
+}
+
 static void job_found(struct request *request, const struct ask_answer *answer)
 {
-    if (ask_succeeded(request, answer))
-        reply_data(request, 200, answer->body, answer->len, "Job retrieved successfully");
+    if (!ask_succeeded(request, answer))
+        return;
+    struct buf data = BUF_INIT(ASK_ANSWER_MAX);
+    struct splices files = SPLICES_INIT;
+    struct fault why = {.code = ERR_MEMORY, .text = "No memory for the answer"};
+    json_t *job = json_loadb(answer->body, answer->len, 0, NULL);
+    if (!json_is_object(job))
+        reply_error(request, 500, "The broker's answer is not understood");
+    else if (write_job(request, job, &data, &files, &why) == ERR_OK)
+        reply_data_spliced(request, 200, data.data, data.len, "Job retrieved successfully", &files);
+    else
+        reply_fault(request, &why);
+    json_decref(job);
+    splices_fini(&files);
+    buf_fini(&data);
 }
 
 static void get_job(struct request *request)

@@ -71,7 +71,8 @@ enum err sim_broker_new(struct world *world)
                                .max_steps = SIM_STEPS_MAX,
                                .remembered_max = INPUTS_MAX + 8,
                                .save_intermediate_files = chance_hit(&world->chance, 500),
-                               .workflows_path = "files"};
+                               .workflows_path = "files",
+                               .api_prefix = "/api/v1"};
     self->broker.callers = calloc(INPUTS_MAX + 9, sizeof *self->broker.callers);
     return self->broker.callers ? changes_new(&self->broker.changes) : ERR_MEMORY;
 }

@@ -20,8 +20,9 @@ enum err step_emit(struct step *step, const struct row *row, struct fault *why) 
 enum err step_begin_text(struct step *step, const char *suffix, struct output **out, struct fault *why) MUST_CHECK;
 
 /* MAKES_DATA: the result's `data`, one JSON object, is written into these bytes as it becomes known. The driver puts up
- * to STEP_DATA_INLINE_MAX bytes into the result as `data`; more become the step's visible file (".json") and the result
- * has the summary as `summary` instead. The summary (an object of a few numbers) is given away, and set at the end. */
+ * to STEP_DATA_INLINE_MAX bytes into the result as `data`; more stay in the output file (".json"), which becomes the
+ * step's result file, and the result has the summary as `summary` instead. The summary (an object of a few numbers) is
+ * given away, and set at the end. */
 #define STEP_DATA_INLINE_MAX (32u << 10)
 enum err step_begin_data(struct step *step, struct output **out, struct fault *why) MUST_CHECK;
 void step_data_summary(struct step *step, json_t *summary);

@@ -20,6 +20,7 @@ enum err report_write(const struct report *self, struct buf *out)
         break;
     case REPORT_DONE:
         pack_text(&pack, self->suffix);
+        pack_u8(&pack, self->data_file);
         pack_u8(&pack, self->made_table);
         pack_u64(&pack, self->rows_read);
         pack_u64(&pack, self->rows_written);
@@ -105,11 +106,12 @@ static bool suffix_valid(const char *suffix)
 static void take_done(struct unpack *from, struct report *out)
 {
     unpack_text(from, out->suffix, sizeof out->suffix);
+    out->data_file = unpack_u8(from) != 0;
     out->made_table = unpack_u8(from) != 0;
     out->rows_read = unpack_u64(from);
     out->rows_written = unpack_u64(from);
     out->result = unpack_bytes(from);
-    from->bad = from->bad || !suffix_valid(out->suffix);
+    from->bad = from->bad || !suffix_valid(out->suffix) || (out->data_file && out->suffix[0] == '\0');
 }
 
 static void take_failed(struct unpack *from, struct report *out)

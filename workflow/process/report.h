@@ -15,7 +15,7 @@
 
 enum report_kind {
     REPORT_PROGRESS = 1, /* percent, rows, text: may come often; only the newest counts */
-    REPORT_DONE,         /* suffix, made_table, rows_read, rows_written, result */
+    REPORT_DONE,         /* suffix, data_file, made_table, rows_read, rows_written, result */
     REPORT_FAILED,       /* code, text */
     REPORT_FORBIDDEN,    /* call: the number of the system call the sandbox refused */
 };
@@ -28,6 +28,7 @@ struct report {
     char text[FAULT_TEXT_MAX];
     uint32_t call;
     char suffix[REPORT_SUFFIX_MAX]; /* "" = no file was made */
+    bool data_file;                 /* the file is the result's `data` */
     bool made_table;
     uint64_t rows_read, rows_written;
     struct bytes result; /* a JSON object as text, not checked; borrowed from the buffer it was read from */

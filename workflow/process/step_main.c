@@ -135,6 +135,7 @@ static enum err say_done(const struct step_outcome *outcome, struct fault *why)
     if (!result)
         return fault_set(why, ERR_MEMORY, "no memory for the step's result");
     struct report report = {.kind = REPORT_DONE,
+                            .data_file = outcome->data_file,
                             .made_table = outcome->made_table,
                             .rows_read = outcome->rows_read,
                             .rows_written = outcome->rows_written,

@@ -111,7 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
                                      .event_bytes_max = 4096,
                                      .max_steps = 5,
                                      .remembered_max = 16,
-                                     .workflows_path = "w"};
+                                     .workflows_path = "w",
+                                     .api_prefix = "/api/v1"};
     uint8_t count = 0;
     struct random_source random = {fixed_random, &count};
     struct bench bench = {.now = {1000, 1000000}};

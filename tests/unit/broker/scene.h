@@ -86,7 +86,8 @@ static UNUSED void scene_init(struct scene *self)
                                             .max_steps = 5,
                                             .remembered_max = 64,
                                             .save_intermediate_files = true,
-                                            .workflows_path = "./automation/workflows"};
+                                            .workflows_path = "./automation/workflows",
+                                            .api_prefix = "/api/v1"};
     self->now = (struct core_time){1000, 1763800000000000};
     self->seed = 42;
     self->newest = (struct token){1, 0};

@@ -107,6 +107,27 @@ static void no_steps_complete_without_a_worker(void **state)
     EXPECT_WRITTEN(scene, "event 1 workflow_started", "event 2 workflow_completed", "chat c1 completed");
 }
 
+/* The event has a link, the answer the key: the gateway puts the file's content in its place. */
+static void a_large_result_is_a_link_in_events_and_a_key_in_answers(void **state)
+{
+    struct scene *scene = *state;
+    start_two_steps(scene);
+    scene_clear(scene);
+    scene_report(scene, WORK_STEP_DONE, "{}",
+                 "{\"index\":0,\"file\":null,\"spool\":null,\"result\":{\"summary\":{\"n\":7}},"
+                 "\"result_file\":{\"member\":\"data\",\"key\":\"k/big\",\"bytes\":70000}}");
+    EXPECT_SAID(scene, "event {\"type\":\"step_result\"", "\"output_file_path\":null", "\"summary\":{\"n\":7}",
+                "\"result_url\":\"/api/v1/chat/workflows/c1/files/", ".json\"", "\"result_bytes\":70000",
+                "\"result_member\":\"data\"");
+    assert_int_equal(count_said(scene, "k/big"), 0);
+    EXPECT_WRITTEN(scene, "file ", ".json k/big", "step 0 completed");
+    scene_clear(scene);
+    scene_report(scene, WORK_STEP_DONE, "{}", STEP_2_DONE);
+    scene_report(scene, WORK_RUN_DONE, "{}", "{}");
+    EXPECT_SAID(scene, "\"output_files_count\":1", "answer #1 200", "\"result_member\":\"data\",\"result_file\"",
+                "\"result_key\":\"k/big\"}", "\"output_files\":[");
+}
+
 static void a_taken_name_gets_a_number(void **state)
 {
     struct scene *scene = *state;
@@ -154,6 +175,7 @@ int main(void)
         SCENARIO(a_failing_step_ends_the_run_and_answers_422),
         SCENARIO(a_fault_of_ours_is_500),
         SCENARIO(no_steps_complete_without_a_worker),
+        SCENARIO(a_large_result_is_a_link_in_events_and_a_key_in_answers),
         SCENARIO(a_taken_name_gets_a_number),
         SCENARIO(a_result_larger_than_an_event_is_told_by_its_file),
         SCENARIO(a_run_that_takes_too_long_fails),

@@ -84,12 +84,41 @@ static enum err return_much(const struct step_plan *plan, struct step_outcome *o
     return ERR_OK;
 }
 
+/* Data in the output file instead of in the result. */
+static enum err write_data(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
+{
+    if (plan->output_fd < 0 || pwrite(plan->output_fd, "{\"values\":[]}", 13, 0) != 13)
+        return fault_errno(why, "cannot write");
+    out->data_file = true;
+    out->suffix = ".json";
+    out->result = json_pack("{s:{s:i}}", "summary", "n", 7);
+    return ERR_OK;
+}
+
+static enum err return_list(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
+{
+    enum err err = copy(plan, out, why);
+    json_t *list = json_array();
+    for (int i = 0; i < 20000; i++)
+        json_array_append_new(list, json_integer(i));
+    json_decref(out->result);
+    out->result = json_pack("{s:s, s:{s:i, s:o}}", "small", "stays", "report", "total", 7, "rows", list);
+    return err;
+}
+
 static const struct {
     const char *name;
     step_function *run;
 } planted[] = {
-    {"copy", copy},           {"describe", describe},       {"say_much", say_much},          {"sleep_long", sleep_long},
-    {"fail_step", fail_step}, {"return_much", return_much}, {"excel/bind-single-key", copy},
+    {"copy", copy},
+    {"describe", describe},
+    {"say_much", say_much},
+    {"sleep_long", sleep_long},
+    {"fail_step", fail_step},
+    {"return_much", return_much},
+    {"return_list", return_list},
+    {"excel/extract-columns", write_data},
+    {"excel/bind-single-key", copy},
 };
 
 static enum err run_planted(const struct step_plan *plan, struct step_outcome *out, struct fault *why)
@@ -451,14 +480,48 @@ static void a_step_that_takes_too_long_is_killed(void **state)
                                                "(chat_workflows.execution.step_timeout_seconds)");
 }
 
-static void a_result_too_large_for_an_event_is_refused(void **state)
+static void data_in_a_file_is_the_result_and_no_output(void **state)
 {
     struct bench *self = *state;
-    size_t outputs = count_files(self, "outputs");
+    start(self, "[" STEP("copy") "," STEP("excel/extract-columns") "," STEP("copy") "]",
+          ",\"save_intermediate\":false");
+    finish(self);
+    CHECK_WHATS(self, WORK_STEP_STARTED, WORK_STEP_DONE, WORK_STEP_STARTED, WORK_STEP_DONE, WORK_STEP_STARTED,
+                WORK_STEP_DONE, WORK_RUN_DONE);
+    const struct event *done = &self->events[3];
+    assert_true(json_is_null(json_object_get(done->detail, "file")));
+    assert_string_equal(detail_text(done, "result_file", "member"), "data");
+    check_file(self, detail_text(done, "result_file", "key"), "{\"values\":[]}");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(done->detail, "result_file"), "bytes")), 13);
+    const json_t *summary = json_object_get(json_object_get(done->detail, "result"), "summary");
+    assert_int_equal(json_integer_value(json_object_get(summary, "n")), 7);
+    check_file(self, detail_text(&self->events[5], "file", "key"), "spool<in.csv<data");
+    assert_null(json_object_get(self->events[5].detail, "result_file"));
+}
+
+static void the_largest_member_of_a_large_result_becomes_a_file(void **state)
+{
+    struct bench *self = *state;
+    start(self, "[" STEP("return_list") "]", "");
+    finish(self);
+    CHECK_WHATS(self, WORK_STEP_STARTED, WORK_STEP_DONE, WORK_RUN_DONE);
+    const struct event *done = &self->events[1];
+    const json_t *result = json_object_get(done->detail, "result"), *summary = json_object_get(result, "summary");
+    check_file(self, detail_text(done, "file", "key"), "in.csv<data");
+    assert_string_equal(detail_text(done, "result_file", "member"), "report");
+    assert_string_equal(detail_text(done, "result", "small"), "stays");
+    assert_null(json_object_get(result, "report"));
+    assert_int_equal(json_integer_value(json_object_get(summary, "total")), 7);
+    assert_int_equal(json_integer_value(json_object_get(summary, "rows_count")), 20000);
+}
+
+static void a_large_text_becomes_a_file_too(void **state)
+{
+    struct bench *self = *state;
     start(self, "[" STEP("return_much") "]", "");
     finish(self);
-    assert_non_null(strstr(failure(self, "user"), "wire.event_bytes_max"));
-    assert_int_equal(count_files(self, "outputs"), outputs);
+    const json_t *file = json_object_get(self->events[1].detail, "result_file");
+    assert_int_equal(json_integer_value(json_object_get(file, "bytes")), 70002);
 }
 
 static int set_up(void **state)
@@ -512,7 +575,9 @@ int main(void)
         cmocka_unit_test(a_stopped_job_is_dead_within_a_second_and_says_nothing),
         cmocka_unit_test(a_lost_lease_stops_the_job),
         cmocka_unit_test(a_step_that_takes_too_long_is_killed),
-        cmocka_unit_test(a_result_too_large_for_an_event_is_refused),
+        cmocka_unit_test(data_in_a_file_is_the_result_and_no_output),
+        cmocka_unit_test(the_largest_member_of_a_large_result_becomes_a_file),
+        cmocka_unit_test(a_large_text_becomes_a_file_too),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -14,7 +14,7 @@
 
 #define NORMALIZATIONS_MAX  1000
 #define BACKUP_SUFFIX       "_original"
-#define REPORT_BYTES_MAX    (32u << 10)
+#define REPORT_BYTES_MAX    (512u << 10)
 #define REPORT_ENTRIES_KEPT 20 /* of each list of a report that is too large */
 
 /* One entry of the argument `normalizations`. */
@@ -385,7 +385,7 @@ static bool is_too_large(const json_t *report)
     return report && json_dumpb(report, NULL, 0, JSON_COMPACT) > REPORT_BYTES_MAX;
 }
 
-/* A report has to fit into an event: what a request repeats of its parameters goes first, then what is beyond the first
+/* A step's process may say only so much (process/report.h): what a request repeats of its parameters goes first, then what is beyond the first
  * few entries of each list. */
 static json_t *make_bounded_report(struct normalize *self)
 {

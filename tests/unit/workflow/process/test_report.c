@@ -25,6 +25,7 @@ static void every_kind_comes_back_byte_by_byte(void **state)
     assert_int_equal(buf_add(&bytes, forbidden, sizeof forbidden), ERR_OK);
     write_one(&bytes, &(struct report){.kind = REPORT_DONE,
                                        .suffix = ".csv",
+                                       .data_file = true,
                                        .made_table = true,
                                        .rows_read = 3,
                                        .rows_written = 2,
@@ -50,7 +51,7 @@ static void every_kind_comes_back_byte_by_byte(void **state)
     assert_int_equal(got[2].kind, REPORT_FORBIDDEN);
     assert_int_equal(got[2].call, 257);
     assert_string_equal(got[3].suffix, ".csv");
-    assert_true(got[3].made_table);
+    assert_true(got[3].data_file && got[3].made_table);
     assert_int_equal(got[3].rows_written, 2);
     assert_memory_equal(got[3].result.at, "{}", 2);
     report_reader_fini(&reader);
