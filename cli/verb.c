@@ -24,6 +24,8 @@ static const struct verb verbs[] = {
     {"run", "FILE --steps FILE.json [--out DIR] [--all] [--url URL] [--ws URL]",
      "upload a file, run a workflow on it, watch it, download the result", run_verb},
     {"tail", "CHAT [--since N --epoch E] [--ws URL]", "print a chat's events as JSON lines", tail_verb},
+    {"publish", "CHAT JSON [--ack] [--to ENDPOINT]", "send one event into a chat; with --ack, until it is on disk",
+     publish_verb},
     {"help", "", "print this", help_verb},
     {"--help", "", NULL, help_verb},
     {"-h", "", NULL, help_verb},

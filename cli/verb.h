@@ -19,5 +19,6 @@ int verb_main(int argc, char **argv);
 int serve_verb(int argc, char **argv);
 int run_verb(int argc, char **argv);
 int tail_verb(int argc, char **argv);
+int publish_verb(int argc, char **argv);
 
 #endif

@@ -200,6 +200,7 @@ static void ready(struct core *core, const struct ask *ask, struct chat *chat)
     compose_raw(&body, "ready", counts.workers > 0 ? "true" : "false");
     compose_int(&body, "workers", (int64_t)counts.workers);
     compose_int(&body, "free_slots", (int64_t)counts.free_slots);
+    compose_int(&body, "publish_lost", (int64_t)counts.publish_lost);
     send_object(core, ask, 200, "Service is ready", &body, false);
 }
 

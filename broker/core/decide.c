@@ -32,6 +32,7 @@ static void handle_tick(struct core *core, const struct input *input)
 {
     (void)input;
     lease_tick(core);
+    outside_tick(core);
     feed_link_tick(core);
 }
 

@@ -4,6 +4,7 @@
 #include "core/compose.h"
 #include "core/follow.h"
 #include "core/handlers.h"
+#include "core/note.h"
 #include "core/record.h"
 #include "event.h"
 
@@ -14,7 +15,8 @@
 
 #define TYPE_MAX       65 /* 64 bytes and a NUL */
 #define EVENT_ID_MAX   129
-#define PUBLISHER_MAX  65
+#define PUBLISHER_MAX  PUBLISHER_NAME_MAX
+#define NOTE_EVERY_MS  1000 /* of what got lost */
 #define PUBLISHERS_MAX 1024 /* whose numbers are watched; further ones are not */
 
 struct told {
@@ -117,9 +119,24 @@ static void watch_publisher(struct core *core, const struct told *told)
     }
     if (!last)
         return;
-    if ((uint64_t)number > *last + 1)
+    if ((uint64_t)number > *last + 1) {
         core->publish_lost += (uint64_t)number - *last - 1;
-    *last = (uint64_t)number;
+        memcpy(core->lossy_publisher, name, sizeof core->lossy_publisher);
+    }
+    if ((uint64_t)number > *last || number == 1) /* 1: it has started anew; others that are not newer are sent again */
+        *last = (uint64_t)number;
+}
+
+void outside_tick(struct core *core)
+{
+    if (core->publish_lost == core->publish_noted || core->now.mono_ms - core->publish_noted_ms < NOTE_EVERY_MS)
+        return;
+    char detail[200];
+    snprintf(detail, sizeof detail, "%" PRIu64 " since the start, the newest of publisher %s", core->publish_lost,
+             core->lossy_publisher);
+    core->publish_noted = core->publish_lost;
+    core->publish_noted_ms = core->now.mono_ms;
+    note_write(core, true, "events of outside programs were lost on their way", NULL, NULL, detail);
 }
 
 /* ---- event ids: an id counts as long as the chat's history does, so the key begins with its epoch ---- */

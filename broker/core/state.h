@@ -11,6 +11,8 @@
 struct chat;
 struct job;
 
+#define PUBLISHER_NAME_MAX 65 /* 64 bytes and a NUL */
+
 struct core {
     struct core_settings settings;
     struct random_source random;
@@ -38,6 +40,9 @@ struct core {
     uint64_t open_jobs, rooms;
     int64_t submitted_us; /* of the newest job: every job gets a later one, so that the record keeps their order */
     uint64_t frames_refused, publish_lost;
+    uint64_t publish_noted; /* of publish_lost, in the log */
+    int64_t publish_noted_ms;
+    char lossy_publisher[PUBLISHER_NAME_MAX];
     int64_t trimmed_ms;
     size_t trimmed_chats; /* left by the newest core_trim() */
 };

@@ -36,7 +36,7 @@ enum request_kind {
 /* The routes of the broker. Bodies are JSON objects; shapes beside each: {in} -> {out}. chat is the frame's chat field.
  */
 enum call {
-    CALL_READY = 1,   /* {} -> {"ready":bool,"workers":n,"free_slots":n} */
+    CALL_READY = 1,   /* {} -> {"ready":bool,"workers":n,"free_slots":n,"publish_lost":n} */
     CALL_CREATE_CHAT, /* {"chat_id"?:text} -> CONV of the contract, 201 */
     CALL_LIST_CHATS,  /* {"status"?:text,"limit":n,"offset":n} -> {"conversations":[summary],"count":n} */
     CALL_GET_CHAT,    /* {} -> CONV, or 404 */

@@ -126,6 +126,11 @@ static void gaps_of_a_counting_publisher_are_counted(void **state)
     assert_int_equal(core_count(scene->core).publish_lost, 0);
     scene_publish(scene, "c1", "{\"type\":\"note\",\"publisher\":\"p\",\"pub_seq\":5}");
     assert_int_equal(core_count(scene->core).publish_lost, 2);
+    scene_publish(scene, "c1", "{\"type\":\"note\",\"publisher\":\"p\",\"pub_seq\":4}"); /* sent again */
+    scene_publish(scene, "c1", "{\"type\":\"note\",\"publisher\":\"p\",\"pub_seq\":6}");
+    scene_publish(scene, "c1", "{\"type\":\"note\",\"publisher\":\"p\",\"pub_seq\":1}"); /* started anew */
+    scene_publish(scene, "c1", "{\"type\":\"note\",\"publisher\":\"p\",\"pub_seq\":2}");
+    assert_int_equal(core_count(scene->core).publish_lost, 2);
 }
 
 static void outside_events_never_touch_a_job(void **state)

@@ -317,7 +317,7 @@ static void add_events(struct life *self, int batch, const char *chat)
 /* A chat, its file and its events; the deleting batch also takes an older chat away. */
 static void fill(struct life *self, int batch)
 {
-    char chat[16], key[16];
+    char chat[24], key[16];
     snprintf(chat, sizeof chat, "chat-%d", batch);
     snprintf(key, sizeof key, "key-%d", batch);
     changes_clear(self->changes);
@@ -379,7 +379,7 @@ static enum err on_file(void *context, const struct file_row *row)
 
 static enum err load(struct store *store, int batch, struct found *found, struct fault *why)
 {
-    char chat[16];
+    char chat[24];
     snprintf(chat, sizeof chat, "chat-%d", batch);
     *found = (struct found){0};
     struct store_load to = {found, on_chat, on_job, on_step, on_event, on_file};
