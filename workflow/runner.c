@@ -329,9 +329,12 @@ static void reset_step(struct runner *self, int64_t now_ms)
         now_ms + (int64_t)self->tools.settings->chat_workflows.execution.step_timeout_seconds * 1000;
 }
 
-/* What goes wrong before a process runs is our fault, unless it is about the files it would read. */
+/* What goes wrong before a process runs is our fault, unless it is about the files it would read. A helper that was
+ * killed at this very moment costs the run an attempt, as one killed a moment later does. */
 static enum verdict_kind verdict_of_start(enum err code)
 {
+    if (code == ERR_UNAVAILABLE)
+        return VERDICT_LOST;
     return code == ERR_PROTOCOL || code == ERR_UNSUPPORTED ? verdict_of_error(code) : VERDICT_SERVER;
 }
 

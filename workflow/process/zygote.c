@@ -292,6 +292,8 @@ static enum err send_request(const struct zygote *self, const struct request *re
     do
         sent = sendmsg(self->fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
+    if (sent < 0 && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN))
+        return fault_set(why, ERR_UNAVAILABLE, "the worker's helper process is gone");
     return sent < 0 ? fault_errno(why, "cannot ask for a process") : ERR_OK;
 }
 

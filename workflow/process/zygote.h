@@ -41,7 +41,8 @@ enum err zygote_start(struct zygote **out, const struct zygote_options *options,
 void zygote_stop(struct zygote **self_p);
 
 /* Starts a step's process under an id of the caller's. fds[i] becomes descriptor STEP_FD_REPORT + i; -1 leaves a hole.
- * The descriptors stay the caller's. If the helper cannot fork, zygote_next() says so. */
+ * The descriptors stay the caller's. If the helper cannot fork, zygote_next() says so.
+ * ERR_UNAVAILABLE: the helper is gone, the worker cannot run steps any more. */
 enum err zygote_spawn(struct zygote *self, uint64_t id, const struct sandbox_limits *limits, const int *fds,
                       size_t count, struct fault *why) MUST_CHECK;
 void zygote_kill(struct zygote *self, uint64_t id); /* SIGKILL; unknown ids are ignored */

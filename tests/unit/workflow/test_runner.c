@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -559,6 +560,17 @@ static int tear_down(void **state)
     return system(command);
 }
 
+/* The last test: the bench's helper is gone afterwards. */
+static void a_helper_that_is_gone_costs_an_attempt_and_not_the_run(void **state)
+{
+    struct bench *self = *state;
+    assert_int_equal(shutdown(zygote_fd(self->zygote), SHUT_RDWR), 0);
+    start(self, "[" STEP("copy") "]", "");
+    finish(self);
+    CHECK_WHATS(self, WORK_STEP_STARTED, WORK_STEP_FAILED);
+    assert_string_equal(failure(self, "lost"), "the worker's helper process is gone");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -578,6 +590,7 @@ int main(void)
         cmocka_unit_test(data_in_a_file_is_the_result_and_no_output),
         cmocka_unit_test(the_largest_member_of_a_large_result_becomes_a_file),
         cmocka_unit_test(a_large_text_becomes_a_file_too),
+        cmocka_unit_test(a_helper_that_is_gone_costs_an_attempt_and_not_the_run),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
