@@ -39,6 +39,20 @@ static enum err find_data(struct zip_member *self, struct fault *why)
     return ERR_OK;
 }
 
+static enum err too_much(const struct zip_archive *archive, struct fault *why)
+{
+    return fault_set(why, ERR_TOO_LARGE, "the file unpacks to more than %llu bytes",
+                     (unsigned long long)archive->inflated_bytes_max);
+}
+
+/* An honest bomb is refused by what its directory says; one that says less than it holds is by count_bytes(). */
+static enum err check_promise(const struct zip_member *self, struct fault *why)
+{
+    const struct zip_archive *archive = self->archive;
+    uint64_t new_bytes = self->entry->bytes - self->entry->bytes_counted;
+    return new_bytes > archive->inflated_bytes_max - archive->inflated_bytes ? too_much(archive, why) : ERR_OK;
+}
+
 static enum err start(struct zip_member *self, struct fault *why)
 {
     if (self->entry->flags & (FLAG_ENCRYPTED | FLAG_MASKED))
@@ -48,7 +62,9 @@ static enum err start(struct zip_member *self, struct fault *why)
                          self->entry->method);
     if (self->entry->method == ZIP_STORED && self->entry->packed_bytes != self->entry->bytes)
         return fault_set(why, ERR_INVALID, "the zip archive is damaged: a stored member of two sizes");
-    enum err err = find_data(self, why);
+    enum err err = check_promise(self, why);
+    if (err == ERR_OK)
+        err = find_data(self, why);
     if (err != ERR_OK)
         return err;
     self->crc = (uint32_t)crc32(0, NULL, 0);
@@ -157,8 +173,7 @@ static enum err count_bytes(struct zip_member *self, size_t len, struct fault *w
     self->archive->inflated_bytes += self->bytes_out - self->entry->bytes_counted;
     self->entry->bytes_counted = self->bytes_out;
     if (self->archive->inflated_bytes > self->archive->inflated_bytes_max)
-        return fault_set(why, ERR_TOO_LARGE, "the file unpacks to more than %llu bytes",
-                         (unsigned long long)self->archive->inflated_bytes_max);
+        return too_much(self->archive, why);
     return ERR_OK;
 }
 
