@@ -184,7 +184,7 @@ def test_a_sparse_sheet_costs_nothing(shared_stack):
     assert shared_stack.upload(chat, "far.xlsx", workbook({"S": far})).status == 200
     step = {"operation": "excel/extract-columns", "arguments": {"columns": ["a", "Unnamed: 16383"], "remove_duplicates": True}}
     start = time.monotonic()
-    answer = shared_stack.execute(chat, [step], timeout=SECONDS_MAX)
+    answer = shared_stack.execute(chat, [step, CONVERT, CONVERT], timeout=SECONDS_MAX)
     assert answer.status == 200, answer
     columns = answer.data["results"][0]["data"]["columns"]
     assert columns["a"]["values"] == ["1", ""] and columns["Unnamed: 16383"]["values"] == ["", "7"]

@@ -36,6 +36,7 @@ struct row {
     uint64_t number;         /* 1-based number of the data row (the header is row 0), for messages */
     uint32_t count;          /* always the column count of the table */
     const struct cell *cell; /* borrowed: valid until the next call on the source */
+    bool blank;              /* no cell holds anything, so none need be looked at; false: not known */
 };
 
 struct columns {

@@ -3,13 +3,14 @@
  *     "SWSPOOL1"                           magic and version
  *     u32 columns
  *     record                               the column names
- *     record ...                           the rows
+ *     record or gap ...                    the rows
  *     u32 0xFFFFFFFF                       no more rows
  *     u64 rows, u64 sum                    trailer
  *
  *     record = u32 bytes, then `columns` cells in so many bytes
+ *     gap    = u32 0xFFFFFFFE, u32 rows without anything in them, 1 to 1024
  *     cell   = varint (7 bits a byte, lowest first) of length, then the text
- *     sum    = add_sum() over head, records, and end mark with rows, each one piece
+ *     sum    = add_sum() over head, records, gaps, and end mark with rows, each one piece
  *
  * It holds what a reader would have read back from the step's visible file, whether or not that is written: numbers and
  * truth values as text, nothing where an error value was (no format of ours writes one), and in a workbook no all-empty
@@ -30,7 +31,10 @@
 #define MAGIC_BYTES      8
 #define COUNT_BYTES      4 /* of columns, of a record's length, of the end mark */
 #define END_MARK         0xFFFFFFFFu
-#define TRAILER_BYTES    20 /* end mark, rows, sum */
+#define GAP_MARK         0xFFFFFFFEu
+#define GAP_BYTES        8
+#define GAP_ROWS_MAX     1024 /* a small file must not hold an endless table */
+#define TRAILER_BYTES    20   /* end mark, rows, sum */
 #define SUM_BYTES        8
 #define SUM_FACTOR       0x9E3779B97F4A7C15u /* odd, so that multiplying loses nothing; its bits look random */
 #define RECORD_BYTES_MAX (256u << 20)
@@ -183,18 +187,17 @@ static enum err write_record(struct spool_sink *self, const struct cell *cells, 
     return write_bytes(self, self->record, used, why);
 }
 
-/* Every cell of an empty row is the byte 0. */
 static enum err write_empty_rows(struct spool_sink *self, struct fault *why)
 {
-    size_t len = COUNT_BYTES + (size_t)self->columns;
-    enum err err = make_room(self, len, why);
-    if (err != ERR_OK)
-        return err;
-    memset(self->record, 0, len);
-    put_u32(self->record, self->columns);
-    for (; err == ERR_OK && self->empty_rows > 0; self->empty_rows--) {
-        err = write_bytes(self, self->record, len, why);
-        self->rows++;
+    enum err err = ERR_OK;
+    while (err == ERR_OK && self->empty_rows > 0) {
+        uint32_t rows = self->empty_rows < GAP_ROWS_MAX ? (uint32_t)self->empty_rows : GAP_ROWS_MAX;
+        unsigned char gap[GAP_BYTES];
+        put_u32(gap, GAP_MARK);
+        put_u32(gap + COUNT_BYTES, rows);
+        err = write_bytes(self, gap, sizeof gap, why);
+        self->rows += rows;
+        self->empty_rows -= rows;
     }
     return err;
 }
@@ -243,7 +246,7 @@ static bool is_empty(const struct row *row)
 static enum err spool_row(struct sink *base, const struct row *row, struct fault *why)
 {
     struct spool_sink *self = (struct spool_sink *)base;
-    if (is_empty(row)) {
+    if (row->blank || is_empty(row)) {
         self->empty_rows++;
         return ERR_OK;
     }
@@ -288,10 +291,11 @@ struct spool_source {
     uint64_t rows; /* what the trailer promises */
     uint64_t sum_promised;
 
-    uint64_t offset; /* in the file, of the end of the block */
-    uint64_t row;    /* number of the row read last */
-    uint64_t sum;    /* of the pieces taken from the block so far */
-    bool ended;      /* the trailer has been reached and is right */
+    uint64_t offset;   /* in the file, of the end of the block */
+    uint64_t row;      /* number of the row read last */
+    uint64_t sum;      /* of the pieces taken from the block so far */
+    bool ended;        /* the trailer has been reached and is right */
+    uint32_t gap_rows; /* of a gap: still to be given; their cells are empty already */
     uint32_t columns;
     unsigned char *block;
     size_t room;
@@ -415,21 +419,39 @@ static enum err check_end(struct spool_source *self, struct fault *why)
     return ERR_END;
 }
 
+static enum err read_gap(struct spool_source *self, struct fault *why)
+{
+    enum err err = want(self, GAP_BYTES, why);
+    if (err != ERR_OK)
+        return err;
+    self->gap_rows = get_u32(take(self, GAP_BYTES) + COUNT_BYTES);
+    if (self->gap_rows == 0 || self->gap_rows > GAP_ROWS_MAX)
+        return damaged("a gap is wrong", why);
+    for (uint32_t i = 0; i < self->columns; i++)
+        self->cells[i] = cell_empty();
+    return ERR_OK;
+}
+
 static enum err spool_next(struct source *base, struct row *row, struct fault *why)
 {
     struct spool_source *self = (struct spool_source *)base;
-    uint32_t len;
-    enum err err = self->ended ? ERR_END : read_length(self, &len, why);
+    uint32_t len = GAP_MARK;
+    enum err err = self->ended ? ERR_END : self->gap_rows > 0 ? ERR_OK : read_length(self, &len, why);
     if (err != ERR_OK)
         return err;
     if (len == END_MARK)
         return check_end(self, why);
-    err = read_record(self, len, why);
+    if (len != GAP_MARK)
+        err = read_record(self, len, why);
+    else if (self->gap_rows == 0)
+        err = read_gap(self, why);
     if (err == ERR_OK && self->row == self->rows)
         err = damaged("it has too many rows", why);
-    if (err == ERR_OK)
-        *row = (struct row){.number = ++self->row, .count = self->columns, .cell = self->cells};
-    return err;
+    if (err != ERR_OK)
+        return err;
+    self->gap_rows -= len == GAP_MARK;
+    *row = (struct row){.number = ++self->row, .count = self->columns, .cell = self->cells, .blank = len == GAP_MARK};
+    return ERR_OK;
 }
 
 /* Reads up to the first row; the names stay in the cells until then. */
@@ -437,6 +459,7 @@ static enum err read_head(struct spool_source *self, struct fault *why)
 {
     self->offset = 0;
     self->row = 0;
+    self->gap_rows = 0;
     self->ended = false;
     self->at = self->end = 0;
     self->sum = 0;

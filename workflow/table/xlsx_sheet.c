@@ -245,7 +245,8 @@ static enum err sheet_next(struct source *source, struct row *row, struct fault 
     self->row_number++;
     if (self->coming->number == self->row_number)
         place(self);
-    *row = (struct row){.number = self->row_number - 1, .count = self->width, .cell = self->cell};
+    *row =
+        (struct row){.number = self->row_number - 1, .count = self->width, .cell = self->cell, .blank = !self->placed};
     return ERR_OK;
 }
 

@@ -139,15 +139,15 @@ static enum err add_cell(struct xlsx_write *self, uint32_t column, bool is_heade
 }
 
 /* A row without a value is left out: rows say their number. */
-static enum err add_row(struct xlsx_write *self, const struct cell *cells, uint32_t count, bool is_header,
-                        struct fault *why)
+static enum err add_row(struct xlsx_write *self, const struct row *row, bool is_header, struct fault *why)
 {
     if (self->rows == SHEET_ROWS_MAX)
         return fault_set(why, ERR_TOO_LARGE, "%s: more rows than the %d of an Excel sheet", sheet_title(&self->look),
                          SHEET_ROWS_MAX);
     self->rows++;
     self->row_digits_len = (size_t)snprintf(self->row_digits, sizeof self->row_digits, "%" PRIu64, self->rows);
-    uint32_t first = 0;
+    const struct cell *cells = row->cell;
+    uint32_t first = row->blank ? row->count : 0, count = row->count;
     while (first < count && (cells[first].kind == CELL_EMPTY || cells[first].kind == CELL_ERROR))
         first++;
     if (first == count)
@@ -184,7 +184,7 @@ static enum err start_sheet(struct xlsx_write *self, struct fault *why)
     if (err == ERR_OK)
         err = zip_write_add(&self->zip, "<sheetData>", 11, why);
     if (err == ERR_OK)
-        err = add_row(self, self->columns->name, self->columns->count, true, why);
+        err = add_row(self, &(struct row){.count = self->columns->count, .cell = self->columns->name}, true, why);
     return err;
 }
 
@@ -240,7 +240,7 @@ static enum err write_begin(struct sink **out, struct output *to, const struct c
 
 static enum err write_row(struct sink *sink, const struct row *row, struct fault *why)
 {
-    enum err err = add_row((struct xlsx_write *)sink, row->cell, row->count, false, why);
+    enum err err = add_row((struct xlsx_write *)sink, row, false, why);
     if (err != ERR_OK)
         fault_prefix(why, "%s", xlsx_sink.write_prefix);
     return err;

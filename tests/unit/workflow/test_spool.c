@@ -74,6 +74,31 @@ static void only_empty_rows_at_the_end_are_dropped(void **state)
     check_cells(cells, 0, "a|\xC3\xA9\n");
 }
 
+static void a_long_gap_takes_no_room(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 1000, ROWS = 5000 };
+    struct cell *cells = calloc((size_t)COLUMNS * ROWS, sizeof *cells);
+    table_must(cells != NULL);
+    for (uint32_t i = 0; i < COLUMNS; i++)
+        cells[i] = cells[(size_t)(ROWS - 1) * COLUMNS + i] = table_cell("x");
+    int fd = table_written_file(&spool_sink, cells, cells, COLUMNS, ROWS);
+    assert_in_range(lseek(fd, 0, SEEK_END), 1, 20000);
+    struct source *source;
+    struct row row = {.number = 0};
+    struct fault why;
+    assert_int_equal(spool_source.open(&source, fd, NULL, &why), ERR_OK);
+    while (source_next(source, &row, &why) == ERR_OK) {
+        bool filled = row.number == 1 || row.number == ROWS;
+        assert_int_equal(row.blank, !filled);
+        assert_int_equal(row.cell[COLUMNS - 1].kind, filled ? CELL_TEXT : CELL_EMPTY);
+    }
+    assert_int_equal(row.number, ROWS);
+    source_destroy(&source);
+    close(fd);
+    free(cells);
+}
+
 static void a_table_without_columns_is_possible(void **state)
 {
     (void)state;
@@ -126,8 +151,9 @@ static void must_be_refused(const char *bytes, size_t len)
 static void every_truncation_and_every_changed_byte_is_found(void **state)
 {
     (void)state;
-    struct cell cells[] = {table_cell("one"), table_cell("two"), cell_empty(), table_cell("three")};
-    int fd = table_written_file(&spool_sink, names, cells, 2, 2);
+    struct cell cells[] = {table_cell("one"), table_cell("two"), cell_empty(),
+                           cell_empty(),      cell_empty(),      table_cell("three")};
+    int fd = table_written_file(&spool_sink, names, cells, 2, 3);
     size_t len;
     char *bytes = table_bytes(fd, &len);
     close(fd);
@@ -154,6 +180,7 @@ int main(void)
         cmocka_unit_test(an_error_value_becomes_nothing),
         cmocka_unit_test(rows_are_what_the_visible_files_format_gives_back),
         cmocka_unit_test(only_empty_rows_at_the_end_are_dropped),
+        cmocka_unit_test(a_long_gap_takes_no_room),
         cmocka_unit_test(a_table_without_columns_is_possible),
         cmocka_unit_test(long_rows_come_back),
         cmocka_unit_test(every_truncation_and_every_changed_byte_is_found),
