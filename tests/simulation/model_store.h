@@ -25,7 +25,8 @@ struct model_job {
     bool fresh, touched;    /* in the batch that is being committed */
     bool has_answer;        /* some request id leads to it */
     uint32_t ends, leases;
-    uint64_t results; /* bit i: the result of step i is on record */
+    int64_t first_lease_us; /* of the virtual clock */
+    uint64_t results;       /* bit i: the result of step i is on record */
 };
 
 struct model_answer {

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINKS_MAX 512
+#define LINKS_MAX   512
+#define QUIET_US    (4 * INT64_C(1000000))  /* then what the last faults did is over */
+#define PATIENCE_US (15 * INT64_C(1000000)) /* for an answer after the faults have stopped */
 
 /* The newest record that left on a link. */
 struct link_seen {
@@ -109,6 +111,9 @@ static void check_job_event(struct world *world, const struct event_row *row)
     }
     if (job->ends > 0)
         world_fail(world, INV_ONE_END, "%s after the last word of job %s", row->type, row->job_id);
+    bool quiet = world->calm && job->leases > 0 && job->first_lease_us > world->calm_us + QUIET_US;
+    if (quiet && strstr(row->body, "The worker was lost"))
+        world_fail(world, INV_TRUSTED, "no worker was lost, but job %s fails: %s", row->job_id, row->body);
     if (type && type->terminal) {
         job->ends++;
         job->touched = true;
@@ -170,6 +175,8 @@ static void check_token(struct world *world, struct model_job *job, const struct
     enum err err = strmap_put(world->referee->tokens, &row->token, sizeof row->token, job, NULL);
     if (err != ERR_OK)
         abort();
+    if (job->leases == 0)
+        job->first_lease_us = world->now_us;
     if (job->leases++ > 0)
         world_saw(world, INV_ONE_TOKEN);
 }
@@ -398,6 +405,16 @@ static void check_lease(struct world *world, const struct work_frame *frame)
         world_saw(world, INV_GOES_ON);
 }
 
+/* Workers of this world tell the truth, in order. */
+static void check_revoke(struct world *world, const struct work_frame *frame)
+{
+    static const char liar[] = "The event does not fit the job";
+    world_saw(world, INV_TRUSTED);
+    if (frame->body.len == sizeof liar - 1 && memcmp(frame->body.at, liar, sizeof liar - 1) == 0)
+        world_fail(world, INV_TRUSTED, "token %" PRIu64 ".%" PRIu64 " is revoked: %s", frame->token.term,
+                   frame->token.counter, liar);
+}
+
 static void check_work(struct world *world, const struct effect *effect)
 {
     static struct work_frame frame;
@@ -407,6 +424,8 @@ static void check_work(struct world *world, const struct effect *effect)
         check_ack(world, &frame);
     else if (frame.kind == WORK_JOB)
         check_lease(world, &frame);
+    else if (frame.kind == WORK_REVOKE)
+        check_revoke(world, &frame);
     world_saw(world, INV_ON_DISK_FIRST);
 }
 
@@ -507,9 +526,13 @@ void referee_answered(struct world *world, const struct asked *asked, uint16_t s
                       struct bytes body)
 {
     (void)body;
-    bool changes = core_call_changes(asked->call);
-    if (own && sent)
-        return; /* 504: nobody knows */
+    bool changes = core_call_changes(asked->call), waits = asked->call == CALL_EXECUTE || asked->call == CALL_RETRY_JOB;
+    if (own && sent) { /* 504: nobody knows. Once nothing fails any more, that is no excuse */
+        if (!waits && world->calm && world->now_us - world->calm_us > PATIENCE_US)
+            world_fail(world, INV_CALLER_ANSWERED, "%s of %s is never answered", call_name(asked->call),
+                       world_chats[asked->chat]);
+        return;
+    }
     if (!changes)
         return;
     if (status == 503 || status == 507) {

@@ -14,7 +14,7 @@
 
 #define SLOTS           2
 #define FRAME_BYTES_MAX ((size_t)1 << 20)
-#define DRAIN_MS        1500
+#define DRAIN_MS        250
 #define LEAVE_MS        500
 
 enum { LETTER_MADE = 32, LETTER_LOST };

@@ -82,6 +82,7 @@ const struct invariant_row invariant_rows[INVARIANTS] = {
     [INV_CLOSING_FIRST] = {"a live result follows its closing progress", "results sent live"},
     [INV_LEFT_CHAT] = {"nothing of a chat left by subscribe follows", "subscribes to another chat answered"},
     [INV_GOES_ON] = {"a run goes on after its last kept output", "leases that begin in the middle"},
+    [INV_TRUSTED] = {"a worker that keeps the protocol is believed", "leases revoked, none for that"},
     [INV_RUN_ENDS] = {"faults stop: every run ends", "runs still open when the faults stopped"},
     [INV_CLIENT_CATCHES_UP] = {"faults stop: every client catches up", "clients behind when the faults stopped"},
     [INV_CALLER_ANSWERED] = {"faults stop: every call is answered", "calls open when the faults stopped"},
@@ -317,7 +318,9 @@ void process_put_back(struct process *self, struct letter *letters)
 
 void process_pause(struct world *world, struct process *self, int64_t us)
 {
-    self->paused_until_us = world->now_us + us;
+    int64_t until_us = world->now_us + us;
+    if (until_us > self->paused_until_us)
+        self->paused_until_us = until_us;
 }
 
 void process_end(struct process *self)
@@ -557,9 +560,27 @@ static void start_all(struct world *self)
         sim_client_start(self, i);
 }
 
+/* Everything runs again: also what stands still for a while yet. */
+static int64_t calm_from(struct world *self)
+{
+    int64_t at = self->now_us;
+    const struct process *processes[1 + 2 * GATEWAYS + WORKERS] = {sim_broker_process(self)};
+    for (int i = 0; i < GATEWAYS; i++) {
+        processes[1 + 2 * i] = sim_gateway_uplink(self, i);
+        processes[2 + 2 * i] = sim_gateway_loop(self, i);
+    }
+    for (int i = 0; i < WORKERS; i++)
+        processes[1 + 2 * GATEWAYS + i] = sim_worker_process(self, i);
+    for (size_t i = 0; i < sizeof processes / sizeof *processes; i++)
+        if (processes[i]->paused_until_us > at)
+            at = processes[i]->paused_until_us;
+    return at;
+}
+
 static void calm_down(struct world *self)
 {
     self->calm = true;
+    self->calm_us = calm_from(self);
     TRACE(self, "faults stop");
     referee_count_open(self);
     for (size_t i = 0; i < self->conn_count; i++)

@@ -71,6 +71,7 @@ enum invariant {
     INV_CLOSING_FIRST,
     INV_LEFT_CHAT,
     INV_GOES_ON,
+    INV_TRUSTED,
     INV_RUN_ENDS,
     INV_CLIENT_CATCHES_UP,
     INV_CALLER_ANSWERED,
@@ -137,6 +138,7 @@ struct world {
     uint64_t rebuilds;           /* of the broker's memory: what was not on disk is forgotten then */
     uint32_t rates[FAULT_KINDS]; /* of 1,000 chances in this seed */
     bool calm;                   /* no further faults */
+    int64_t calm_us;             /* since when */
     bool stopping;
     struct tally *tally;
 
