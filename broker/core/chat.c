@@ -100,6 +100,7 @@ void chat_clear(struct core *core, struct chat *self)
     self->status = CHAT_CREATED;
     self->participant_name[0] = self->partition[0] = self->epoch[0] = '\0';
     self->head = 0;
+    self->cleared = core->turn + 1;
     self->generation = ++core->generations;
 }
 

@@ -46,6 +46,7 @@ struct chat {
     uint64_t head;
     int64_t created_us, updated_us;
     uint64_t generation; /* another one after the history was removed */
+    uint64_t cleared;    /* 1 + the turn in which that happened; the record still shows the old one until it ends */
 
     struct job *jobs, *jobs_last; /* not ended, in the order they were accepted; the first has the turn */
     struct job *newest;           /* the last one that ended, kept for snapshots; may be NULL */

@@ -90,6 +90,7 @@ enum err core_finish_turn(struct core *self, struct core_time now, struct change
         lease_dispatch(self);
     if (self->err == ERR_OK)
         finish_links(self);
+    self->turn++;
     enum err err = effects_feed_first(effects);
     if (err != ERR_OK)
         core_fail(self, err);
@@ -117,7 +118,7 @@ bool core_wants_job(const struct core *self, const struct input *input, char job
         !call_past_job(input->of.request.frame, job_id))
         return false;
     const struct chat *chat = chat_find(self, input->of.request.frame->chat);
-    return chat && chat->exists && !job_find_open(chat, job_id) &&
+    return chat && chat->exists && chat->cleared != self->turn + 1 && !job_find_open(chat, job_id) &&
            !(chat->newest && strcmp(chat->newest->id, job_id) == 0);
 }
 

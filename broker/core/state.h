@@ -34,6 +34,7 @@ struct core {
     struct dedupe *answers;    /* request id -> struct kept_answer */
     struct dedupe *events;     /* epoch/event_id -> uint64_t seq */
     struct chat *loading;
+    uint64_t turn; /* counts the turns that ended */
     bool loading_past;
     struct job *past; /* a job that has ended, for the call being decided; owned, belongs to no chat */
     bool tapped;
