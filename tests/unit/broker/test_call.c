@@ -176,10 +176,10 @@ static void readiness_counts_workers(void **state)
 {
     struct scene *scene = *state;
     scene_call(scene, CALL_READY, 1, "", "{}");
-    EXPECT_SAID(scene, "{\"ready\":false,\"workers\":0,\"free_slots\":0}");
+    EXPECT_SAID(scene, "{\"ready\":false,\"workers\":0,\"free_slots\":0,\"publish_lost\":0}");
     scene_hello(scene, "w1", 3);
     scene_call(scene, CALL_READY, 2, "", "{}");
-    EXPECT_SAID(scene, "{\"ready\":true,\"workers\":1,\"free_slots\":3}");
+    EXPECT_SAID(scene, "{\"ready\":true,\"workers\":1,\"free_slots\":3,\"publish_lost\":0}");
 }
 
 static void the_queue_is_bounded(void **state)
