@@ -39,7 +39,11 @@ static struct job *find(struct core *core, const struct ask *ask, struct chat *c
         job = core->past;
     if (!job)
         answer_refuse(core, ask, 404, NO_JOB);
-    return job;
+    if (!job || job != core->past || job_status_final(job->status))
+        return job;
+    /* Memory knows every run that is open: this one ended in the running turn, which the record cannot show yet. */
+    answer_refuse(core, ask, 409, "The job has just ended");
+    return NULL;
 }
 
 void cancel_handle(struct core *core, const struct ask *ask, struct chat *chat)

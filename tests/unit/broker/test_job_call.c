@@ -184,11 +184,11 @@ static void another_run_ends_the_chance_to_go_on(void **state)
     EXPECT_SAID(scene, "answer #3 404");
 }
 
-static enum err load_past(struct scene *scene, const char *job_id)
+static enum err load_past(struct scene *scene, const char *job_id, enum job_status status)
 {
     struct job_row job = {.job_id = job_id,
                           .chat_id = "c1",
-                          .status = JOB_FAILED,
+                          .status = status,
                           .attempts = 1,
                           .input_name = "orders.csv",
                           .input_key = "k/orders",
@@ -218,13 +218,25 @@ static void a_run_of_long_ago_is_looked_up(void **state)
     char wanted[JOB_ID_MAX + 1];
     assert_true(core_wants_job(scene->core, &input, wanted));
     assert_string_equal(wanted, "old");
-    assert_int_equal(load_past(scene, wanted), ERR_OK);
+    assert_int_equal(load_past(scene, wanted, JOB_FAILED), ERR_OK);
     scene_request(scene, &frame);
     EXPECT_SAID(scene, "answer #2 202");
     EXPECT_WRITTEN(scene, "job pending");
     scene_clear(scene);
     call_job(scene, CALL_CANCEL_JOB, 3, "old", ""); /* forgotten after the decision */
     EXPECT_SAID(scene, "answer #3 404");
+}
+
+/* It ended earlier in the same turn, and another one after it: the record still shows it open. */
+static void a_run_that_ended_in_this_turn_does_not_end_again(void **state)
+{
+    struct scene *scene = *state;
+    start_job(scene);
+    scene_clear(scene);
+    assert_int_equal(load_past(scene, "just", JOB_RUNNING), ERR_OK);
+    call_job(scene, CALL_CANCEL_JOB, 2, "just", "");
+    EXPECT_SAID(scene, "answer #2 409 The job has just ended");
+    assert_string_equal(buf_text(&scene->written), "");
 }
 
 static void the_queue_bounds_retries_too(void **state)
@@ -285,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENARIO(a_cancelled_run_is_over_at_once),
         SCENARIO(a_run_that_ended_first_cannot_be_cancelled),
+        SCENARIO(a_run_that_ended_in_this_turn_does_not_end_again),
         SCENARIO(a_waiting_job_is_cancelled_where_it_stands),
         SCENARIO(unknown_jobs_are_not_found),
         SCENARIO(cancelling_twice_under_one_id_answers_twice_the_same),
