@@ -108,6 +108,8 @@ def test_a_failed_sync_ends_the_broker_and_serve_starts_it_again(make_stack):
     environment = {**stack.environment({"logging.file": log_path}), **disk.environment()}
     stack.programs = {"serve": Program("serve", [os.path.join(BUILD, "sheetwire"), "serve"], stack.folder, environment)}
     stack.start()
+    # Until its banner serve takes a program that dies again and again for one that cannot start.
+    wait_until(lambda: "╚" in stack.programs["serve"].log(), 15, "the banner of serve")
 
     def log():
         with open(log_path, errors="replace") as text:

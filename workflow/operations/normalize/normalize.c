@@ -385,8 +385,8 @@ static bool is_too_large(const json_t *report)
     return report && json_dumpb(report, NULL, 0, JSON_COMPACT) > REPORT_BYTES_MAX;
 }
 
-/* A step's process may say only so much (process/report.h): what a request repeats of its parameters goes first, then what is beyond the first
- * few entries of each list. */
+/* A step's process may say only so much (process/report.h): what a request repeats of its parameters goes first, then
+ * what is beyond the first few entries of each list. */
 static json_t *make_bounded_report(struct normalize *self)
 {
     json_t *report = make_report(self, true);
