@@ -9,7 +9,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define ERROR_MARK 0x80000000u /* in a kept length: the text is an error value */
+#define BATCH_ROWS  16          /* whose keys are looked up together */
+#define BATCH_BYTES (64u << 10) /* of their texts; a longer row is a batch of its own */
+#define ERROR_MARK  0x80000000u /* in a kept length: the text is an error value */
 
 struct bind {
     const struct arguments *given;
@@ -23,7 +25,12 @@ struct bind {
     uint32_t own_count;       /* columns of the source */
     struct columns columns;   /* the result's ... */
     struct cell *name;        /* ... and their names */
-    struct cell *key, *cell;  /* of the row at work */
+    struct cell *key;         /* of the row at work */
+    struct cell *cell;        /* of the rows of the batch, the bind columns' included */
+    struct buf text;          /* of these cells: does not move while the batch has rows */
+    uint64_t number[BATCH_ROWS];
+    uint32_t hash[BATCH_ROWS];
+    uint32_t batch; /* rows in it */
     struct buf key_bytes, value_bytes;
     struct key_table *table;
     uint64_t memory_max;
@@ -141,7 +148,8 @@ static enum err make_room(struct bind *self, const struct columns *in, struct fa
     self->key = calloc(self->key_count, sizeof *self->key);
     self->bind_index = calloc(self->bind_count + 1, sizeof *self->bind_index);
     self->name = calloc(columns + 1, sizeof *self->name);
-    self->cell = calloc(columns + 1, sizeof *self->cell);
+    self->cell = calloc(BATCH_ROWS * columns + 1, sizeof *self->cell);
+    self->text = BUF_INIT(SIZE_MAX / 4);
     self->key_bytes = BUF_INIT(SIZE_MAX / 4);
     self->value_bytes = BUF_INIT(SIZE_MAX / 4);
     if (self->key_index && self->side_key_index && self->key && self->bind_index && self->name && self->cell)
@@ -164,11 +172,11 @@ static enum err begin_table(struct bind *self, struct step *step, const struct c
 /* --- keys and values --- */
 
 /* A single key is its own bytes; several are told apart by their lengths. */
-static enum err encode_key(struct bind *self, const struct row *row, const uint32_t *index, const char **bytes,
+static enum err encode_key(struct bind *self, const struct cell *cell, const uint32_t *index, const char **bytes,
                            size_t *len)
 {
     for (uint32_t i = 0; i < self->key_count; i++)
-        self->key[i] = row->cell[index[i]];
+        self->key[i] = cell[index[i]];
     if (self->key_count == 1 && self->key[0].kind == CELL_TEXT) {
         *bytes = self->key[0].is.text;
         *len = self->key[0].len;
@@ -226,7 +234,7 @@ static enum err remember(struct bind *self, const struct row *row, struct fault 
     const char *key;
     size_t len;
     bool added;
-    enum err err = encode_key(self, row, self->side_key_index, &key, &len);
+    enum err err = encode_key(self, row->cell, self->side_key_index, &key, &len);
     if (err == ERR_OK)
         err = encode_value(self, row);
     if (err == ERR_OK)
@@ -237,9 +245,13 @@ static enum err remember(struct bind *self, const struct row *row, struct fault 
 static enum err read_side(struct bind *self, struct source *side, struct fault *why)
 {
     struct row row;
+    char *room;
     enum err err = key_table_new(&self->table, self->memory_max);
+    if (err == ERR_OK)
+        err = buf_extend(&self->text, BATCH_BYTES, &room);
     if (err != ERR_OK)
         return no_memory(self, why);
+    buf_clear(&self->text);
     while ((err = source_next(side, &row, why)) == ERR_OK) {
         err = remember(self, &row, why);
         if (err != ERR_OK)
@@ -271,21 +283,84 @@ static enum err bind_begin(void *state, struct step *step, const struct columns 
     return err == ERR_OK ? begin_table(self, step, in, why) : err;
 }
 
+static struct cell *batch_cells(const struct bind *self, uint32_t i)
+{
+    return self->cell + (size_t)i * self->columns.count;
+}
+
+static enum err emit(struct bind *self, struct step *step, uint32_t i, struct fault *why)
+{
+    struct cell *cell = batch_cells(self, i);
+    const char *key;
+    size_t len;
+    if (encode_key(self, cell, self->key_index, &key, &len) != ERR_OK)
+        return no_memory(self, why);
+    const char *value = key_table_find_hashed(self->table, self->hash[i], key, len);
+    if (value)
+        decode_value(self, value, cell + self->own_count);
+    for (uint32_t k = 0; k < self->bind_count && !value; k++)
+        cell[self->own_count + k] = cell_empty();
+    struct row out = {.number = self->number[i], .count = self->columns.count, .cell = cell};
+    return step_emit(step, &out, why);
+}
+
+static enum err flush_batch(struct bind *self, struct step *step, struct fault *why)
+{
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; i < self->batch; i++)
+        key_table_approach(self->table, self->hash[i]);
+    for (uint32_t i = 0; i < self->batch && err == ERR_OK; i++)
+        err = emit(self, step, i, why);
+    self->batch = 0;
+    buf_clear(&self->text);
+    return err;
+}
+
+static bool has_text(const struct cell *cell)
+{
+    return cell->kind == CELL_TEXT || cell->kind == CELL_ERROR;
+}
+
+static enum err copy_row(struct bind *self, const struct row *in, size_t bytes)
+{
+    char *to;
+    enum err err = buf_extend(&self->text, bytes, &to);
+    if (err != ERR_OK)
+        return err;
+    struct cell *cell = batch_cells(self, self->batch);
+    for (uint32_t i = 0; i < self->own_count; i++) {
+        cell[i] = in->cell[i];
+        if (!has_text(&cell[i]))
+            continue;
+        memcpy(to, cell[i].is.text, cell[i].len);
+        cell[i].is.text = to;
+        to += cell[i].len;
+    }
+    return ERR_OK;
+}
+
 static enum err bind_row(void *state, struct step *step, const struct row *in, struct fault *why)
 {
     struct bind *self = state;
     const char *key;
-    size_t len;
-    if (encode_key(self, in, self->key_index, &key, &len) != ERR_OK)
+    size_t len, bytes = 0;
+    for (uint32_t i = 0; i < self->own_count; i++)
+        bytes += has_text(&in->cell[i]) ? in->cell[i].len : 0;
+    enum err err = ERR_OK;
+    if (self->batch == BATCH_ROWS || (self->batch > 0 && self->text.len + bytes > BATCH_BYTES))
+        err = flush_batch(self, step, why);
+    if (err != ERR_OK)
+        return err;
+    if (copy_row(self, in, bytes) != ERR_OK || encode_key(self, in->cell, self->key_index, &key, &len) != ERR_OK)
         return no_memory(self, why);
-    memcpy(self->cell, in->cell, self->own_count * sizeof *self->cell);
-    const char *value = key_table_find(self->table, key, len);
-    if (value)
-        decode_value(self, value, self->cell + self->own_count);
-    for (uint32_t i = 0; i < self->bind_count && !value; i++)
-        self->cell[self->own_count + i] = cell_empty();
-    struct row out = {.number = in->number, .count = self->own_count + self->bind_count, .cell = self->cell};
-    return step_emit(step, &out, why);
+    self->hash[self->batch] = key_table_hash(self->table, key, len);
+    self->number[self->batch++] = in->number;
+    return ERR_OK;
+}
+
+static enum err bind_finish(void *state, struct step *step, struct fault *why)
+{
+    return flush_batch(state, step, why);
 }
 
 static void bind_fini(void *state)
@@ -294,6 +369,7 @@ static void bind_fini(void *state)
     key_table_destroy(&self->table);
     buf_fini(&self->key_bytes);
     buf_fini(&self->value_bytes);
+    buf_fini(&self->text);
     if (self->single)
         json_decref(self->keys);
     free(self->key_index);
@@ -341,6 +417,7 @@ const struct operation bind_single_operation = {
     .check = single_check,
     .begin = bind_begin,
     .row = bind_row,
+    .finish = bind_finish,
     .fini = bind_fini,
 };
 
@@ -357,5 +434,6 @@ const struct operation bind_multi_operation = {
     .check = multi_check,
     .begin = bind_begin,
     .row = bind_row,
+    .finish = bind_finish,
     .fini = bind_fini,
 };

@@ -95,10 +95,28 @@ static struct entry *find_slot(const struct key_table *self, uint32_t hash, cons
     }
 }
 
+uint32_t key_table_hash(const struct key_table *self, const char *key, size_t len)
+{
+    uint32_t hash = (uint32_t)siphash(self->hash_key, key, len);
+    __builtin_prefetch(&self->slot[hash & (self->slots - 1)]);
+    return hash;
+}
+
+/* The first entry in the way is nearly always the one. */
+void key_table_approach(const struct key_table *self, uint32_t hash)
+{
+    __builtin_prefetch(self->slot[hash & (self->slots - 1)].bytes);
+}
+
+const char *key_table_find_hashed(const struct key_table *self, uint32_t hash, const char *key, size_t len)
+{
+    const struct entry *entry = find_slot(self, hash, key, len);
+    return entry->bytes ? entry->bytes + entry->len : NULL;
+}
+
 const char *key_table_find(const struct key_table *self, const char *key, size_t len)
 {
-    const struct entry *entry = find_slot(self, (uint32_t)siphash(self->hash_key, key, len), key, len);
-    return entry->bytes ? entry->bytes + entry->len : NULL;
+    return key_table_find_hashed(self, (uint32_t)siphash(self->hash_key, key, len), key, len);
 }
 
 static bool grow(struct key_table *self)

@@ -16,6 +16,12 @@ void key_table_destroy(struct key_table **self_p);
 
 /* The value of the key, borrowed; NULL when there is none. A value of no bytes is not NULL. */
 const char *key_table_find(const struct key_table *self, const char *key, size_t len);
+/* The same in three calls, for those who look up many keys: in a large table each look-up waits twice for memory, which
+ * the waits of other look-ups can hide. First each key's hash, then key_table_approach() for each hash, then the finds.
+ */
+uint32_t key_table_hash(const struct key_table *self, const char *key, size_t len);
+void key_table_approach(const struct key_table *self, uint32_t hash);
+const char *key_table_find_hashed(const struct key_table *self, uint32_t hash, const char *key, size_t len);
 /* Adds key and value; *added = false when the key was there, whose value then stays. */
 enum err key_table_add(struct key_table *self, const char *key, size_t len, const char *value, size_t value_len,
                        bool *added) MUST_CHECK;

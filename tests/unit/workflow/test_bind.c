@@ -1,5 +1,7 @@
 #include "step_case.h"
 
+#include "buf.h"
+
 static const char orders[] = "o,cust,item\n1,c1,apple\n2,c2,pear\n3,c9,fig\n4,,kiwi\n5,c1,plum\n6,C1,lime\n";
 static const char customers[] = "town,cust,name\nRome,c1,Ann\nOslo,c2,\nBonn,c1,Twice\nVoid,,Nobody\n";
 
@@ -151,6 +153,38 @@ static void keys_beyond_the_memory_are_said(void **state)
     free(side);
 }
 
+/* Rows are looked up several at a time; some of these are larger than all that wait may be. */
+static void many_rows_and_long_ones_keep_their_order_and_texts(void **state)
+{
+    (void)state;
+    enum { ROWS = 200, LONG = 70000 };
+    struct buf in = BUF_INIT(64u << 20), out = BUF_INIT(64u << 20);
+    char *padding = malloc(LONG);
+    assert_non_null(padding);
+    memset(padding, 'x', LONG);
+    assert_int_equal(buf_add_text(&in, "cust,note\n"), ERR_OK);
+    assert_int_equal(buf_add_text(&out, "cust,note,town\n"), ERR_OK);
+    static const char *const town[] = {"", "Rome", "Oslo"};
+    for (int i = 0; i < ROWS; i++) {
+        int len = i % 23 == 7 ? LONG : i % 40 == 39 ? LONG / 3 : i % 5;
+        assert_int_equal(buf_printf(&in, "c%d,%d%.*s\n", i % 3, i, len, padding), ERR_OK);
+        assert_int_equal(buf_printf(&out, "c%d,%d%.*s,%s\n", i % 3, i, len, padding, town[i % 3]), ERR_OK);
+    }
+    struct step_case self = {.operation = "excel/bind-single-key",
+                             .arguments = "{\"bind_file\": \"customers.csv\", \"comparison_column\": \"cust\", "
+                                          "\"bind_columns\": [\"town\"], \"output_format\": \"csv\"}",
+                             .input = buf_text(&in)};
+    run(&self, customers);
+    assert_int_equal(self.err, ERR_OK);
+    char *text = step_case_text(&self);
+    assert_true(strcmp(text, buf_text(&out)) == 0);
+    free(text);
+    free(padding);
+    buf_fini(&in);
+    buf_fini(&out);
+    step_case_fini(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +195,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_column_of_the_source_is_not_overwritten),
         cmocka_unit_test(keys_beyond_the_memory_are_said),
+        cmocka_unit_test(many_rows_and_long_ones_keep_their_order_and_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
