@@ -43,6 +43,7 @@ struct job {
     uint32_t attempts; /* leases that counted */
     uint32_t set_back; /* of these, the ones that a lost spool made necessary: no fault of a worker */
     bool handed_back;  /* the next lease goes on with the same attempt */
+    bool unheard;      /* leased before this memory was built: how far its step came is not known */
     bool spools_gone;  /* nothing goes on after its finished steps: their spools may be missing */
     struct token token;
     uint64_t last_number;

@@ -43,6 +43,7 @@ void lease_end(struct core *core, struct job *job)
 
 void lease_restore(struct core *core, struct job *job)
 {
+    job->unheard = true;
     hold(core, job);
 }
 
@@ -76,9 +77,11 @@ void lease_revoke(struct core *core, const struct peer *peer, const struct token
 
 void lease_grant(struct core *core, struct job *job, struct worker *worker)
 {
-    bool fresh = !job->handed_back;
+    bool fresh = !job->handed_back || job->unheard;
     job->attempts += fresh;
-    job->handed_back = false;
+    job->set_back +=
+        fresh && job->handed_back; /* costs nothing; the number is another one, so progress may begin anew */
+    job->handed_back = job->unheard = false;
     job->token = (struct token){core->term, ++core->counter};
     job->last_number = 0;
     hold(core, job);

@@ -299,6 +299,7 @@ static void handle_event(struct core *core, struct job *job, const struct peer *
 {
     bool state = frame->what == WORK_PROGRESS;
     struct told told;
+    job->unheard = false;
     if (!state) {
         job->last_number = frame->number; /* goes to disk with what the event changes */
         job_put(core, job);

@@ -306,6 +306,19 @@ static void a_failed_step_tells_how_far_it_came_though_the_broker_was_restarted(
     EXPECT_SAID(scene, "closing", "\"progress\":71,\"status\":\"failed\"", "\"type\":\"error\"");
 }
 
+static void a_lease_of_before_the_restart_that_is_handed_back_is_another_attempt_that_costs_nothing(void **state)
+{
+    struct scene *scene = *state;
+    load_running(scene);
+    struct work_frame hello = {.kind = WORK_HELLO, .slots = 1, .token_count = 1, .tokens = {{1, 1}}};
+    scene_work(scene, "w1", &hello);
+    scene_work(scene, "w1", &(struct work_frame){.kind = WORK_BYE});
+    scene_hello(scene, "w2", 1);
+    scene_work_beat(scene, "w1", 1, no_token);
+    scene_wait(scene, 100);
+    EXPECT_SAID(scene, "w2< job 1", "\"attempt\":2"); /* what clients saw of attempt 1 is not known any more */
+}
+
 static void after_a_restart_a_lease_nobody_claims_runs_out_once(void **state)
 {
     struct scene *scene = *state;
@@ -359,6 +372,7 @@ int main(void)
         SCENARIO(one_slot_serves_the_chats_in_turn),
         SCENARIO(the_least_loaded_worker_comes_first),
         SCENARIO(after_a_restart_the_worker_goes_on_under_its_token),
+        SCENARIO(a_lease_of_before_the_restart_that_is_handed_back_is_another_attempt_that_costs_nothing),
         SCENARIO(after_a_restart_a_lease_nobody_claims_runs_out_once),
         SCENARIO(an_unknown_workers_beat_is_taken_at_its_word),
         SCENARIO(a_silent_worker_gets_no_job),
