@@ -3,6 +3,7 @@
 #include "operations/placeholder.h"
 #include "operations/sql/sql_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -145,9 +146,9 @@ static enum err check_place(const struct reader *self, const struct part *part, 
 {
     char before = self->at > 0 ? self->text[self->at - 1] : ' ';
     size_t end = self->at + part->len;
-    char reason[64] = "in ";
+    char reason[64];
     if (self->state > IN_BACKTICK || (self->state != IN_CODE && expression)) {
-        strcat(reason, state_names[self->state]);
+        snprintf(reason, sizeof reason, "in %s", state_names[self->state]);
         return refuse(part, reason, why);
     }
     if (self->state != IN_CODE)
