@@ -146,8 +146,11 @@ bool lease_set_back(struct core *core, struct job *job, const char *cause)
 void lease_back(struct core *core, struct job *job)
 {
     note_write(core, false, "job handed back", job, job->worker ? job->worker->id : NULL, NULL);
+    uint32_t i = job_next_step(job);
     lease_end(core, job);
     job->handed_back = true;
+    if (i < job->step_count)
+        job_put_step(core, job, i); /* the same attempt goes on, also for a memory that is built anew meanwhile */
     job->due_ms = core->now.mono_ms;
     turns_join(&core->turns, &job->chat->turn);
 }
