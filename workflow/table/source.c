@@ -4,7 +4,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define SPOOL_MAGIC  "SWSPOOL1"
 #define PROBE_BYTES  4096
 #define ENDING_MAX   16 /* bytes of a file name's ending that are looked at and shown */
 #define READABLE_MAX 256

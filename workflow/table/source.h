@@ -78,6 +78,7 @@ extern const struct source_kind *const source_kinds[];
 extern const struct source_kind csv_source;   /* csv_read.c */
 extern const struct source_kind xlsx_source;  /* xlsx_sheet.c */
 extern const struct source_kind xls_source;   /* xls_read.c */
+#define SPOOL_MAGIC "SWSPOOL1"                /* the first bytes of a spool: no other format begins so */
 extern const struct source_kind spool_source; /* spool.c */
 extern const struct source_kind json_source;  /* json_read.c */
 

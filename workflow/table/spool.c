@@ -27,8 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC            "SWSPOOL1"
-#define MAGIC_BYTES      8
+#define MAGIC_BYTES      (sizeof SPOOL_MAGIC - 1)
 #define COUNT_BYTES      4 /* of columns, of a record's length, of the end mark */
 #define END_MARK         0xFFFFFFFFu
 #define GAP_MARK         0xFFFFFFFEu
@@ -223,7 +222,7 @@ static enum err spool_begin(struct sink **out, struct output *to, const struct c
     self->to = to;
     self->columns = columns->count;
     unsigned char head[MAGIC_BYTES + COUNT_BYTES];
-    memcpy(head, MAGIC, MAGIC_BYTES);
+    memcpy(head, SPOOL_MAGIC, MAGIC_BYTES);
     put_u32(head + MAGIC_BYTES, columns->count);
     enum err err = write_bytes(self, head, sizeof head, why);
     if (err == ERR_OK)
@@ -467,7 +466,7 @@ static enum err read_head(struct spool_source *self, struct fault *why)
     if (err != ERR_OK)
         return err;
     const unsigned char *head = take(self, MAGIC_BYTES + COUNT_BYTES);
-    if (memcmp(head, MAGIC, MAGIC_BYTES) != 0)
+    if (memcmp(head, SPOOL_MAGIC, MAGIC_BYTES) != 0)
         return damaged("it begins wrong", why);
     uint32_t columns = get_u32(head + MAGIC_BYTES);
     if (columns > SOURCE_COLUMNS_MAX || (self->cells && columns != self->columns))
