@@ -45,9 +45,12 @@ for name in $names; do
     elif timeout 300 "$folder/build/simulation/simulate" --seeds $seeds >"$folder/log" 2>&1; then
         printf '%s: NOT found in %s seeds\n' "$name" $seeds
         failed=$((failed + 1))
-    else
-        printf '%s: %s\n' "$name" "$(grep -a '^seed [0-9]* broke' "$folder/log" | sed 's/ at .*//' || true)"
-        grep -aq '^seed [0-9]* broke' "$folder/log" || tail -3 "$folder/log"
+    elif grep -aq '^seed [0-9]* broke' "$folder/log"; then
+        printf '%s: %s\n' "$name" "$(grep -a '^seed [0-9]* broke' "$folder/log" | sed 's/ at .*//')"
+    else # a hang or a crash names no promise: the mutant found the simulator out, not the other way round
+        printf '%s: ended without naming a broken promise\n' "$name"
+        tail -3 "$folder/log"
+        failed=$((failed + 1))
     fi
     patch -d "$copy" -p1 -s -R <"$patch"
 done
