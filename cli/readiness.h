@@ -11,4 +11,8 @@ enum err readiness_new(struct readiness **out, const struct settings *settings, 
 void readiness_destroy(struct readiness **self_p);
 bool readiness_look(struct readiness *self);
 
+/* Before anything is started: does somebody else have our ports or the broker's socket? What answered there would be
+ * taken for our own. *why says where. */
+bool readiness_taken(const struct settings *settings, struct fault *why);
+
 #endif

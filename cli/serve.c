@@ -24,6 +24,7 @@
 #define CHILDREN_MAX    (WORKERS_MAX + 2)
 #define LOOK_EVERY_MS   50 /* at readiness while starting */
 #define SLOW_START_MS   30000
+#define TAKEN_WAIT_MS   5000 /* for the programs of a serve that was killed a moment ago, which are still ending */
 #define BROKER_STOP_MS  3500 /* after the order to stop: workers and gateway have had time to speak to it */
 #define KILL_MS         4400
 #define DRAIN_SECONDS   3 /* of a worker under serve, so that it is done before the broker stops */
@@ -312,20 +313,37 @@ static enum err prepare(struct serve *self, struct fault *why)
     return err == ERR_OK ? readiness_new(&self->readiness, self->settings, why) : err;
 }
 
+/* false: serve ends, because it was asked to or because somebody else stays at our addresses. */
+static bool addresses_are_free(struct serve *self)
+{
+    struct fault why;
+    struct pollfd asked_to_stop = {.fd = self->signals, .events = POLLIN};
+    for (int64_t until = clock_monotonic_ms() + TAKEN_WAIT_MS; readiness_taken(self->settings, &why);) {
+        if (poll(&asked_to_stop, 1, LOOK_EVERY_MS) > 0)
+            return false;
+        if (clock_monotonic_ms() < until)
+            continue;
+        fprintf(stderr, "sheetwire serve: %s\n", why.text);
+        self->exit_code = EXIT_FAILED;
+        return false;
+    }
+    return true;
+}
+
 int serve_verb(int argc, char **argv)
 {
     static struct serve self = {.signals = -1};
     struct fault why;
     if (!parse_options(argc, argv, &self))
         return EXIT_USAGE;
-    if (prepare(&self, &why) == ERR_OK) {
+    if (prepare(&self, &why) != ERR_OK) {
+        fprintf(stderr, "%s\n", why.text);
+        self.exit_code = EXIT_USAGE;
+    } else if (addresses_are_free(&self)) {
         add_children(&self);
         enter(&self, PHASE_STARTING);
         keep_running(&self);
         log_info("everything has stopped", NULL);
-    } else {
-        fprintf(stderr, "%s\n", why.text);
-        self.exit_code = EXIT_USAGE;
     }
     for (size_t i = 0; i < self.count; i++)
         child_fini(&self.children[i]);

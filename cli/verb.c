@@ -110,6 +110,10 @@ static int ports_verb(int argc, char **argv)
 
 static int unknown_verb(const char *word)
 {
+    if (word[0] == '-') {
+        fprintf(stderr, "sheetwire: unknown option '%s'; see sheetwire help\n", word);
+        return EXIT_USAGE;
+    }
     struct nearest nearest = NEAREST_INIT(word);
     for (const struct verb *verb = verbs; verb->name; verb++)
         if (verb->summary)
@@ -124,8 +128,14 @@ int verb_main(int argc, char **argv)
         help_verb(0, NULL);
         return EXIT_USAGE;
     }
-    for (const struct verb *verb = verbs; verb->name; verb++)
-        if (strcmp(verb->name, argv[1]) == 0)
-            return verb->run(argc - 1, argv + 1);
+    static char name[32]; /* what getopt_long() begins its complaints with */
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        if (strcmp(verb->name, argv[1]) != 0)
+            continue;
+        snprintf(name, sizeof name, "sheetwire %s", verb->name);
+        if (verb->summary)
+            argv[1] = name;
+        return verb->run(argc - 1, argv + 1);
+    }
     return unknown_verb(argv[1]);
 }

@@ -153,6 +153,28 @@ def test_serve_refuses_a_bad_configuration_with_its_line(serve, tmp_path):
     assert server.text("errors") == "%s:3: chat_workflows.websocket.port: 70000 is not in 1..65535\n" % config
 
 
+@pytest.mark.parametrize("taken, text", [
+    ("app.port", "(app.host, app.port)"),
+    ("chat_workflows.websocket.port", "chat_workflows.websocket.port)"),
+    ("wire.run_dir", "(wire.run_dir)"),
+])
+def test_serve_takes_no_other_program_for_its_own(serve, shared_stack, taken, text):
+    server = serve(settings={taken: shared_stack.settings[taken]})
+    assert server.process.wait(20) == 1
+    assert server.text("out") == ""
+    assert re.fullmatch(r"sheetwire serve: another (program|broker) listens on .*%s\n" % re.escape(text),
+                        server.text("errors"))
+
+
+def test_serve_waits_for_programs_that_are_just_ending(serve, make_stack):
+    old = make_stack()
+    taken = {key: old.settings[key] for key in ("app.port", "chat_workflows.websocket.port")}
+    server = serve(settings=taken)
+    assert server.process.poll() is None
+    old.end(old.gateway)
+    wait_until(lambda: server.text("out").count("\n") >= 6, 30, "the banner")
+
+
 def stand_ins(folder, broker):
     """A folder with `sheetwire` and three programs that are shell scripts; only the broker's differs."""
     shutil.copy(SHEETWIRE, folder)
@@ -271,6 +293,8 @@ def test_run_without_a_server_fails_at_once(tmp_path):
     "arguments, text",
     [
         (["srve"], "did you mean 'serve'?"),
+        (["--bogus"], "unknown option '--bogus'"),
+        (["run", "--bogus"], "sheetwire run: unrecognized option '--bogus'"),
         (["run"], "usage: sheetwire run"),
         (["run", TIMEZONES, "--steps", "/nowhere.json"], "/nowhere.json"),
         (["run", "/nowhere.csv", "--steps", STEPS], "/nowhere.csv"),
