@@ -1,6 +1,6 @@
 /* event - the one table of event types: which are history (numbered, stored, replayed) and which are state (progress:
- * latest value per step). Unknown types from outside are durable. Read by broker, gateway, CLI and the protocol docs.
- */
+ * latest value per step). Unknown types from outside are durable. The broker goes by it, and docs/protocol.md is held
+ * to it by a test. */
 #ifndef EVENT_H
 #define EVENT_H
 
