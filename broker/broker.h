@@ -14,6 +14,8 @@ struct caller {
     bool publisher; /* of :5563; otherwise a gateway with a request id */
     struct peer peer;
     unsigned char id[REQUEST_ID_LEN];
+    bool keyed;
+    unsigned char key[REQUEST_ID_LEN]; /* of a keyed request */
 };
 
 struct broker {

@@ -101,8 +101,10 @@ static void note_caller(struct broker *self, const struct input *input)
     if (input->kind == INPUT_OUTSIDE && input->peer.len > 0)
         *caller = (struct caller){.publisher = true, .peer = input->peer};
     else if (input->kind == INPUT_REQUEST && input->of.request.frame->kind == REQUEST_CALL) {
-        *caller = (struct caller){.peer = input->peer};
-        memcpy(caller->id, input->of.request.frame->id, REQUEST_ID_LEN);
+        const struct request_frame *frame = input->of.request.frame;
+        *caller = (struct caller){.peer = input->peer, .keyed = frame->keyed};
+        memcpy(caller->id, frame->id, REQUEST_ID_LEN);
+        memcpy(caller->key, frame->key, REQUEST_ID_LEN);
     } else {
         return;
     }
@@ -186,15 +188,20 @@ void turn_input(struct broker *self, const struct input *input)
 
 /* ---- ending ---- */
 
-/* A request that came again may have been carried out in an earlier turn, and to refuse it would be a lie. Its gateway
- * sends it once more on the link it opens now, and then gets its answer from the record. */
-static bool may_be_on_record(struct broker *self, const struct caller *caller)
+static bool has_answer(struct broker *self, const unsigned char id[REQUEST_ID_LEN])
 {
     struct answer_row row;
     struct buf space = BUF_INIT(ANSWER_TEXT_MAX);
-    enum err err = store_find_answer(self->store, caller->id, &row, &space, NULL);
+    enum err err = store_find_answer(self->store, id, &row, &space, NULL);
     buf_fini(&space);
     return err != ERR_NOT_FOUND;
+}
+
+/* A request that came again, by its id or its key, may have been carried out in an earlier turn, and to refuse it would
+ * be a lie. Its gateway sends it once more on the link it opens now, and then gets its answer from the record. */
+static bool may_be_on_record(struct broker *self, const struct caller *caller)
+{
+    return has_answer(self, caller->id) || (caller->keyed && has_answer(self, caller->key));
 }
 
 /* What the callers of a turn that cannot be kept are told; everybody else notices by his beats. */

@@ -274,6 +274,18 @@ static void another_refusal_is_503(void **state)
     expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 201, "\"chat_id\":\"c1\"");
 }
 
+/* The turn's requests got no answer: what comes next is the word that the link is not known any more. */
+static void hear_hello_first(struct stage *self)
+{
+    char bytes[4096];
+    struct request_frame frame;
+    say(self, &(struct request_frame){.kind = REQUEST_BEAT, .link = LINK, .number = self->received});
+    int len = zmq_recv(self->requests, bytes, sizeof bytes, 0);
+    assert_true(len > 0);
+    assert_int_equal(request_frame_read(&frame, bytes, (size_t)len), ERR_OK);
+    assert_int_equal(frame.kind, REQUEST_HELLO);
+}
+
 /* What a gateway is told of a request means "never" (503, 507), which would be a lie. */
 static void a_request_that_was_carried_out_before_is_not_refused_with_its_turn(void **state)
 {
@@ -282,15 +294,26 @@ static void a_request_that_was_carried_out_before_is_not_refused_with_its_turn(v
     on_record = 1;
     next_load = ERR_INTERNAL;
     call(self, CALL_CREATE_CHAT, 1, CREATE);
-    say(self, &(struct request_frame){.kind = REQUEST_BEAT, .link = LINK, .number = self->received});
-    char bytes[4096];
-    struct request_frame frame;
-    int len = zmq_recv(self->requests, bytes, sizeof bytes, 0);
-    assert_true(len > 0);
-    assert_int_equal(request_frame_read(&frame, bytes, (size_t)len), ERR_OK);
-    assert_int_equal(frame.kind, REQUEST_HELLO);
+    hear_hello_first(self);
     link_again(self);
     expect_answer(self, CALL_CREATE_CHAT, 1, CREATE, 201, "kept");
+    on_record = 0;
+}
+
+static void a_request_whose_key_was_used_before_is_not_refused_with_its_turn(void **state)
+{
+    struct stage *self = *state;
+    open_link(self);
+    on_record = 1;
+    next_load = ERR_INTERNAL;
+    say(self, &(struct request_frame){.kind = REQUEST_CALL,
+                                      .link = LINK,
+                                      .call = CALL_CREATE_CHAT,
+                                      .id = {2},
+                                      .keyed = true,
+                                      .key = {1},
+                                      .body = {CREATE, strlen(CREATE)}});
+    hear_hello_first(self);
     on_record = 0;
 }
 
@@ -343,6 +366,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_is_507_and_nothing_of_the_turn_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(another_refusal_is_503, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_that_was_carried_out_before_is_not_refused_with_its_turn, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_request_whose_key_was_used_before_is_not_refused_with_its_turn, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_publisher_is_told_that_its_event_was_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_and_connections_commit_nothing, setup, teardown),
