@@ -117,16 +117,26 @@ static void refuse_publisher(struct broker *self, const struct peer *peer)
     buf_fini(&bytes);
 }
 
+static struct request_frame refusal(enum err cause)
+{
+    const char *message = cause == ERR_NO_SPACE  ? "Insufficient storage"
+                          : cause == ERR_TIMEOUT ? "The run was accepted; its end cannot be told at the moment"
+                                                 : "Service temporarily unavailable";
+    return (struct request_frame){.kind = REQUEST_ANSWER,
+                                  .status = cause == ERR_NO_SPACE  ? 507
+                                            : cause == ERR_TIMEOUT ? 504
+                                                                   : 503,
+                                  .message = {message, strlen(message)},
+                                  .body = {"null", 4}};
+}
+
 void outlet_refuse(struct broker *self, const struct caller *caller, enum err cause)
 {
     if (caller->publisher) {
         refuse_publisher(self, &caller->peer);
         return;
     }
-    bool full = cause == ERR_NO_SPACE;
-    const char *message = full ? "Insufficient storage" : "Service temporarily unavailable";
-    struct request_frame frame = {
-        .kind = REQUEST_ANSWER, .status = full ? 507 : 503, .message = {message, strlen(message)}, .body = {"null", 4}};
+    struct request_frame frame = refusal(cause);
     memcpy(frame.id, caller->id, REQUEST_ID_LEN);
     struct buf bytes = BUF_INIT(4096);
     if (request_frame_write(&frame, &bytes) == ERR_OK)

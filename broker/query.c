@@ -328,14 +328,15 @@ void query_stop(struct broker *self)
     self->reader_state = NULL;
 }
 
-/* The reader has too much to do: callers are told so; a link asks again in a moment (a range that failed gives no
- * effect, so it may be decided while effects are carried out). */
+/* The reader has too much to do: callers are told so, but not "never" when they ask for the end of a run that was
+ * accepted; a link asks again in a moment (a range that failed gives no effect, so it may be decided while effects are
+ * carried out). */
 static void refuse(struct broker *self, const struct query *query)
 {
     if (query->kind != QUERY_RANGE) {
         struct caller caller = {.peer = query->peer};
         memcpy(caller.id, query->id, REQUEST_ID_LEN);
-        outlet_refuse(self, &caller, ERR_UNAVAILABLE);
+        outlet_refuse(self, &caller, query->kind == QUERY_JOB_END ? ERR_TIMEOUT : ERR_UNAVAILABLE);
         return;
     }
     struct range range = {.link = query->link, .generation = query->generation, .since = query->since, .failed = true};
