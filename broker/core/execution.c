@@ -424,11 +424,22 @@ static void end(struct core *core, struct job *job, enum job_status status)
         turns_join(&core->turns, &chat->turn);
 }
 
+/* A run that went back, and fails before anybody began that step again: under the number it has, people saw the step
+ * done. Another one costs nothing. */
+static void number_anew(struct job *job, const struct step *step)
+{
+    if (job->set_back == 0 || step->started_us > 0)
+        return;
+    job->attempts++;
+    job->set_back++;
+}
+
 /* The step that broke the run: closing progress, error event, message. */
 static void fail_step(struct core *core, struct job *job, uint32_t i, const char *reason)
 {
     struct step *step = &job->steps[i];
     char key[KEY_MAX];
+    number_anew(job, step);
     progress_key(job, i, key);
     struct buf text = BUF_INIT(FAULT_TEXT_MAX * 2);
     if (buf_printf(&text, "Step failed: %s", reason) != ERR_OK)

@@ -283,6 +283,25 @@ static void a_lost_spool_means_one_step_back_and_no_failure(void **state)
     EXPECT_SAID(scene, "workflow_completed", "answer #1 200");
 }
 
+/* People saw it done under the first number. */
+static void a_step_that_went_back_and_is_never_taken_again_fails_as_another_attempt(void **state)
+{
+    struct scene *scene = *state;
+    start_job(scene);
+    scene_attach(scene, 1, "c1", -1, NULL);
+    scene_beat(scene);
+    do_first_step(scene);
+    scene_work(scene, "w1", &(struct work_frame){.kind = WORK_BYE}); /* nobody is left to take it */
+    scene_report(scene, WORK_STEP_FAILED, "{}", LOST);
+    scene_clear(scene);
+    int64_t limit_s = scene->settings.run_timeout_ms / 1000;
+    for (int64_t s = 0; s <= limit_s && !strstr(buf_text(&scene->said), "workflow_failed"); s++) {
+        scene_wait(scene, 1000);
+        scene_beat(scene);
+    }
+    EXPECT_SAID(scene, "closing", "\"attempt\":2", "\"status\":\"failed\"", "workflow_failed");
+}
+
 static void a_lost_upload_fails_the_run(void **state)
 {
     struct scene *scene = *state;
@@ -309,6 +328,7 @@ int main(void)
         SCENARIO(a_run_of_long_ago_is_looked_up),
         SCENARIO(the_queue_bounds_retries_too),
         SCENARIO(a_lost_spool_means_one_step_back_and_no_failure),
+        SCENARIO(a_step_that_went_back_and_is_never_taken_again_fails_as_another_attempt),
         SCENARIO(a_lost_upload_fails_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
