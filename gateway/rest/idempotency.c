@@ -27,7 +27,8 @@ static uint64_t hash(uint8_t salt, const struct buf *bytes)
     return siphash(salted, bytes->data ? bytes->data : "", bytes->len);
 }
 
-static bool derive(const char *route, const char *chat, const char *key, struct bytes body, struct idempotency *out)
+bool idempotency_derive(struct idempotency *out, const char *route, const char *chat, const char *key,
+                        struct bytes body)
 {
     struct buf name = BUF_INIT(1024), content = BUF_INIT(body.len + 1);
     bool made = buf_printf(&name, "%s %s %s", route, chat ? chat : "", key) == ERR_OK &&
@@ -49,7 +50,7 @@ enum idempotency_found idempotency_read(struct request *request, const char *rou
     if (!is_key(key) || fields_count(&request->fields, FIELD) > 1)
         reply_error(request, 400, FIELD " must be given once, as 1 to %d visible ASCII characters",
                     IDEMPOTENCY_KEY_MAX);
-    else if (!derive(route, chat, key, body, out))
+    else if (!idempotency_derive(out, route, chat, key, body))
         reply_unavailable(request, "No memory for the request");
     else
         return IDEMPOTENCY_KEYED;

@@ -16,8 +16,8 @@ struct chunk {
 struct store {
     struct world *world;
     struct chunk *chunks; /* rows are never freed one by one */
-    uint64_t term;
-    struct model_chat chats[CHATS];
+    uint64_t term, commits;
+    struct model_chat chats[ALL_CHATS];
     struct model_history *histories;
     struct model_job *jobs, **last_job;
     struct model_answer *answers;
@@ -96,6 +96,20 @@ int model_chat_number(const char *chat_id)
     return -1;
 }
 
+int model_chat_any(const struct world *world, const char *chat_id)
+{
+    int number = model_chat_number(chat_id);
+    for (int i = CHATS; number < 0 && i < ALL_CHATS; i++)
+        if (world->disk->chats[i].exists && strcmp(world->disk->chats[i].id, chat_id) == 0)
+            number = i;
+    return number;
+}
+
+const char *model_chat_name(const struct world *world, int chat)
+{
+    return chat < 0 ? "a new chat" : chat < CHATS ? world_chats[chat] : world->disk->chats[chat].id;
+}
+
 const struct model_chat *model_chat(const struct world *world, int chat)
 {
     return &world->disk->chats[chat];
@@ -130,9 +144,19 @@ struct model_job *model_job(const struct world *world, const char *job_id)
 const struct answer_row *model_answer(const struct world *world, const unsigned char id[REQUEST_ID_LEN])
 {
     const struct model_answer *answer = world->disk->answers;
-    while (answer && memcmp(answer->row.request_id, id, REQUEST_ID_LEN) != 0)
+    while (answer && (answer->gone || memcmp(answer->row.request_id, id, REQUEST_ID_LEN) != 0))
         answer = answer->next;
     return answer ? &answer->row : NULL;
+}
+
+const struct model_answer *model_answers(const struct world *world)
+{
+    return world->disk->answers;
+}
+
+uint64_t model_commits(const struct world *world)
+{
+    return world->disk->commits;
 }
 
 /* As store_trim_events() does it: never while a job of the chat is open. */
@@ -156,9 +180,27 @@ bool model_token_before(struct token a, struct token b)
 
 /* ---- writing ---- */
 
+/* NULL: there is no place for another one; the referee has said so. */
+static struct model_chat *place_of(struct store *self, const char *chat_id)
+{
+    int number = model_chat_any(self->world, chat_id);
+    if (number >= 0)
+        return &self->chats[number];
+    for (struct model_chat *chat = self->chats + CHATS; chat < self->chats + ALL_CHATS; chat++) {
+        if (chat->exists)
+            continue;
+        *chat = (struct model_chat){.deletions = chat->deletions};
+        memcpy(chat->id, chat_id, strlen(chat_id) + 1);
+        return chat;
+    }
+    return NULL;
+}
+
 static void put_chat(struct store *self, const struct chat_row *row)
 {
-    struct model_chat *chat = &self->chats[model_chat_number(row->chat_id)];
+    struct model_chat *chat = place_of(self, row->chat_id);
+    if (!chat)
+        return;
     if (!chat->exists) {
         chat->history = take(self, sizeof *chat->history);
         *chat->history = (struct model_history){
@@ -177,9 +219,15 @@ static void put_chat(struct store *self, const struct chat_row *row)
 
 static void delete_chat(struct store *self, const char *chat_id)
 {
-    struct model_chat *chat = &self->chats[model_chat_number(chat_id)];
+    struct model_chat *chat = &self->chats[model_chat_any(self->world, chat_id)];
     chat->exists = false;
     chat->deletions++;
+    for (struct model_answer *answer = self->answers; answer; answer = answer->next) {
+        if (answer->gone || !answer->row.keyed || strcmp(answer->row.chat_id, chat_id) != 0)
+            continue;
+        answer->gone = true;
+        answer->ended = self->commits;
+    }
     for (struct model_job *job = self->jobs; job; job = job->next)
         if (strcmp(job->row.chat_id, chat_id) == 0)
             job->gone = true;
@@ -237,7 +285,7 @@ static void put_step(struct store *self, const struct step_row *row)
 
 static void add_event(struct store *self, const struct event_row *row)
 {
-    struct model_chat *chat = &self->chats[model_chat_number(row->chat_id)];
+    struct model_chat *chat = &self->chats[model_chat_any(self->world, row->chat_id)];
     struct model_history *history = chat->history;
     history->events = grow(self, history->events, history->count, &history->room, sizeof *history->events);
     struct event_row *event = &history->events[history->count++];
@@ -252,7 +300,7 @@ static void add_event(struct store *self, const struct event_row *row)
 
 static void add_file(struct store *self, const struct file_row *row)
 {
-    struct model_chat *chat = &self->chats[model_chat_number(row->chat_id)];
+    struct model_chat *chat = &self->chats[model_chat_any(self->world, row->chat_id)];
     chat->files = grow(self, chat->files, chat->file_count, &chat->file_room, sizeof *chat->files);
     struct file_row *file = &chat->files[chat->file_count++];
     *file = *row;
@@ -270,11 +318,16 @@ static void put_answer(struct store *self, const struct answer_row *row)
     answer->row.message = keep(self, row->message);
     answer->row.body = keep(self, row->body);
     answer->row.job_id = keep(self, row->job_id);
+    answer->row.chat_id = keep(self, row->chat_id);
+    answer->commit = self->commits;
     answer->next = self->answers;
     self->answers = answer;
     struct model_job *job = row->job_id[0] ? model_job(self->world, row->job_id) : NULL;
     if (job)
         job->has_answer = true;
+    for (struct model_chat *chat = self->chats + CHATS; chat < self->chats + ALL_CHATS; chat++)
+        if (chat->exists && strstr(row->body, chat->id))
+            chat->answered = true;
 }
 
 static void apply(struct store *self, const struct change *change)
@@ -301,6 +354,7 @@ enum err store_commit(struct store *self, const struct changes *batch, struct fa
         return fault_set(why, ERR_INTERNAL, "the store refuses");
     if (world_strikes(world, FAULT_CRASH_BEFORE_DISK))
         return fault_set(why, ERR_IO, "killed");
+    self->commits++;
     for (size_t i = 0; i < changes_count(batch) && !world->failed; i++) {
         referee_change(world, changes_at(batch, i));
         if (!world->failed)
@@ -374,7 +428,7 @@ enum err store_load_chat(struct store *self, const char *chat_id, uint32_t event
                          struct fault *why)
 {
     enum err err = read_error(self, why);
-    int number = model_chat_number(chat_id);
+    int number = model_chat_any(self->world, chat_id);
     if (err != ERR_OK)
         return err;
     if (number < 0 || !self->chats[number].exists)
@@ -406,10 +460,10 @@ enum err store_busy_chats(struct store *self, enum err (*each)(void *context, co
                           struct fault *why)
 {
     (void)why;
-    bool told[CHATS] = {false};
+    bool told[ALL_CHATS] = {false};
     enum err err = ERR_OK;
     for (const struct model_job *job = self->jobs; job && err == ERR_OK; job = job->next) {
-        int number = model_chat_number(job->row.chat_id);
+        int number = model_chat_any(self->world, job->row.chat_id);
         if (!is_open(job) || told[number])
             continue;
         told[number] = true;
@@ -434,7 +488,7 @@ enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, 
     (void)why;
     self->world->rebuilds++;
     *rooms = *open_jobs = 0;
-    for (int i = 0; i < CHATS; i++)
+    for (int i = 0; i < ALL_CHATS; i++)
         *rooms += self->chats[i].exists && self->chats[i].row.room;
     for (const struct model_job *job = self->jobs; job; job = job->next)
         *open_jobs += is_open(job);
@@ -445,7 +499,7 @@ enum err store_find_event_id(struct store *self, const char *chat_id, const char
                              struct fault *why)
 {
     enum err err = read_error(self, why);
-    int number = model_chat_number(chat_id);
+    int number = model_chat_any(self->world, chat_id);
     if (err != ERR_OK)
         return err;
     if (number < 0 || !self->chats[number].exists)

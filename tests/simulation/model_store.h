@@ -8,6 +8,9 @@
 #include "store/store.h"
 #include "world.h"
 
+#define MADE_CHATS 16 /* places for chats whose names the broker makes up; behind those of world_chats */
+#define ALL_CHATS  (CHATS + MADE_CHATS)
+
 /* The durable events of one epoch of a chat; events[i].seq is i + 1. */
 struct model_history {
     struct model_history *next;
@@ -29,13 +32,19 @@ struct model_job {
     uint64_t results;       /* bit i: the result of step i is on record */
 };
 
+/* The newest first. */
 struct model_answer {
     struct model_answer *next;
     struct answer_row row;
+    bool gone;       /* a key's answer, whose chat was deleted */
+    uint64_t commit; /* that wrote it */
+    uint64_t ended;  /* the commit in which it went */
 };
 
 struct model_chat {
     bool exists;
+    bool answered;            /* of a chat the broker named itself: some request id leads to it */
+    char id[ID_CHAT_MAX + 1]; /* of such a chat */
     struct chat_row row;
     struct model_history *history;
     struct file_row *files;
@@ -46,7 +55,9 @@ struct model_chat {
 enum err model_store_new(struct store **out, struct world *world) MUST_CHECK;
 void model_store_free(struct store **self_p);
 
-int model_chat_number(const char *chat_id); /* of world_chats; -1 = none */
+int model_chat_number(const char *chat_id);                         /* of world_chats; -1 = none */
+int model_chat_any(const struct world *world, const char *chat_id); /* of all chats on disk too; -1 = none */
+const char *model_chat_name(const struct world *world, int chat);
 const struct model_chat *model_chat(const struct world *world, int chat);
 /* NULL: no such epoch was ever on disk. */
 const struct model_history *model_history(const struct world *world, const char *chat_id, const char *epoch);
@@ -54,7 +65,9 @@ struct model_history *model_histories(const struct world *world);
 struct model_job *model_jobs(const struct world *world); /* the oldest first */
 struct model_job *model_job(const struct world *world, const char *job_id);
 const struct answer_row *model_answer(const struct world *world, const unsigned char id[REQUEST_ID_LEN]);
-void model_trim(struct world *world, int chat); /* retention: some of the oldest events go */
+const struct model_answer *model_answers(const struct world *world);
+uint64_t model_commits(const struct world *world); /* the number of the newest */
+void model_trim(struct world *world, int chat);    /* retention: some of the oldest events go */
 bool model_token_before(struct token a, struct token b);
 
 #endif

@@ -1,4 +1,4 @@
-#include "referee.h"
+#include "referee_inside.h"
 
 #include "event.h"
 #include "json_scan.h"
@@ -10,25 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINKS_MAX   512
-#define QUIET_US    (4 * INT64_C(1000000))  /* then what the last faults did is over */
-#define PATIENCE_US (15 * INT64_C(1000000)) /* for an answer after the faults have stopped */
-
-/* The newest record that left on a link. */
-struct link_seen {
-    uint64_t link;
-    bool closing;
-};
-
-struct referee {
-    struct strmap *refused; /* request id -> itself: told "never" */
-    struct strmap *tokens;  /* token -> job */
-    bool delete_asked[CHATS];
-    struct link_seen links[LINKS_MAX];
-    size_t link_count;
-    enum invariant blame;
-    char open[400];
-};
+#define QUIET_US (4 * INT64_C(1000000)) /* then what the last faults did is over */
 
 enum err referee_new(struct referee **out)
 {
@@ -37,7 +19,9 @@ enum err referee_new(struct referee **out)
     if (!self)
         return ERR_MEMORY;
     enum err err = strmap_new(&self->refused);
-    return err == ERR_OK ? strmap_new(&self->tokens) : err;
+    if (err == ERR_OK)
+        err = strmap_new(&self->tokens);
+    return err == ERR_OK ? strmap_new(&self->calls) : err;
 }
 
 void referee_free(struct referee **self_p)
@@ -46,12 +30,17 @@ void referee_free(struct referee **self_p)
     *self_p = NULL;
     if (!self)
         return;
+    size_t cursor = 0;
+    void *asked;
+    while (self->calls && strmap_next(self->calls, &cursor, NULL, NULL, &asked))
+        free(asked);
     strmap_destroy(&self->refused);
     strmap_destroy(&self->tokens);
+    strmap_destroy(&self->calls);
     free(self);
 }
 
-static bool text_of(const char *json, size_t len, const char *key, char *out, size_t size)
+bool referee_text(const char *json, size_t len, const char *key, char *out, size_t size)
 {
     struct json_members members;
     out[0] = '\0';
@@ -59,9 +48,14 @@ static bool text_of(const char *json, size_t len, const char *key, char *out, si
            json_member_plain_text(json_members_find(&members, key), out, size);
 }
 
+void referee_not_on_disk(struct world *world, const char *what, const char *which)
+{
+    world_fail(world, INV_ON_DISK_FIRST, "%s leaves, and the disk does not say so: %s", what, which);
+}
+
 static int number_of(struct world *world, const char *chat_id)
 {
-    int number = model_chat_number(chat_id);
+    int number = model_chat_any(world, chat_id);
     if (number < 0)
         world_fail(world, INV_TRUE_ANSWER, "a chat nobody asked for: %s", chat_id);
     return number;
@@ -212,11 +206,23 @@ static void check_step(struct world *world, const struct step_row *row)
         job->results &= ~((uint64_t)1 << row->index);
 }
 
+/* A chat whose name the broker made up: it comes into being with the answer that tells its name. */
+static void check_made_chat(struct world *world, const struct chat_row *row)
+{
+    int number = CHATS;
+    while (number < ALL_CHATS && model_chat(world, number)->exists)
+        number++;
+    if (number == ALL_CHATS)
+        world_fail(world, INV_ONE_KEY, "more chats than were asked for: %s", row->chat_id);
+}
+
 static void check_chat(struct world *world, const struct chat_row *row)
 {
-    int number = number_of(world, row->chat_id);
-    if (number < 0)
+    int number = model_chat_any(world, row->chat_id);
+    if (number < 0) {
+        check_made_chat(world, row);
         return;
+    }
     const struct model_chat *chat = model_chat(world, number);
     if (chat->exists && strcmp(chat->row.epoch, row->epoch) != 0)
         world_fail(world, INV_RESET_TOLD, "the epoch of %s changes while it lives", row->chat_id);
@@ -228,7 +234,9 @@ static void check_chat(struct world *world, const struct chat_row *row)
 
 static void check_answer(struct world *world, const struct answer_row *row)
 {
-    if (model_answer(world, row->request_id))
+    if (row->keyed && model_answer(world, row->request_id))
+        world_fail(world, INV_ONE_KEY, "a key is used for a second time (status %u, job %s)", row->status, row->job_id);
+    else if (model_answer(world, row->request_id))
         world_fail(world, INV_ONE_EFFECT, "a request that was carried out is carried out again (status %u, job %s)",
                    row->status, row->job_id);
     if (strmap_get(world->referee->refused, row->request_id, REQUEST_ID_LEN))
@@ -238,7 +246,7 @@ static void check_answer(struct world *world, const struct answer_row *row)
 
 void referee_delete_asked(struct world *world, const char *chat_id)
 {
-    int number = model_chat_number(chat_id);
+    int number = model_chat_any(world, chat_id);
     if (number >= 0)
         world->referee->delete_asked[number] = true;
 }
@@ -270,10 +278,31 @@ void referee_change(struct world *world, const struct change *change)
     }
 }
 
+static bool key_was_written(const struct world *world, const struct asked *asked)
+{
+    for (const struct model_answer *at = model_answers(world); at; at = at->next)
+        if (at->commit == model_commits(world) && referee_of_key(at, asked))
+            return true;
+    return false;
+}
+
+/* What was done under a key is on disk with it. */
+static void check_keys(struct world *world)
+{
+    const struct model_answer *at = model_answers(world);
+    for (; at && at->commit == model_commits(world); at = at->next) {
+        const struct asked *asked = referee_asked_of(world, at->row.request_id);
+        if (asked && asked->keyed && !at->row.keyed && !key_was_written(world, asked))
+            world_fail(world, INV_ONE_KEY, "a keyed request is on disk without its key (status %u, job %s)",
+                       at->row.status, at->row.job_id);
+    }
+}
+
 /* A job and its last word, a job and the request it came from: one transaction. */
 void referee_committed(struct world *world)
 {
     world->tally->commits++;
+    check_keys(world);
     for (struct model_job *job = model_jobs(world); job; job = job->next) {
         if (!job->touched)
             continue;
@@ -285,8 +314,10 @@ void referee_committed(struct world *world)
             world_fail(world, INV_ONE_EFFECT, "job %s is on disk without its request id", job->row.job_id);
         job->fresh = false;
     }
-    for (int i = 0; i < CHATS; i++) {
+    for (int i = 0; i < ALL_CHATS; i++) {
         const struct model_chat *chat = model_chat(world, i);
+        if (i >= CHATS && chat->exists && !chat->answered)
+            world_fail(world, INV_ONE_EFFECT, "chat %s is on disk without its request", chat->id);
         if (chat->exists && chat->row.head != chat->history->count)
             world_fail(world, INV_DENSE, "%s has head %" PRIu64 " and %zu events", chat->row.chat_id, chat->row.head,
                        chat->history->count);
@@ -295,21 +326,16 @@ void referee_committed(struct world *world)
 
 /* ---- what leaves ---- */
 
-static void not_on_disk(struct world *world, const char *what, const char *which)
-{
-    world_fail(world, INV_ON_DISK_FIRST, "%s leaves, and the disk does not say so: %s", what, which);
-}
-
 static void check_event_leaves(struct world *world, const struct feed_record *record)
 {
     char chat[ID_CHAT_MAX + 1], epoch[EPOCH_MAX], body[2 * SIM_EVENT_BYTES];
     snprintf(chat, sizeof chat, "%.*s", (int)record->chat.len, record->chat.at);
     snprintf(body, sizeof body, "%.*s", (int)record->body.len, record->body.at);
-    text_of(record->body.at, record->body.len, "epoch", epoch, sizeof epoch);
+    referee_text(record->body.at, record->body.len, "epoch", epoch, sizeof epoch);
     const struct model_history *history = model_history(world, chat, epoch);
     if (!history || record->seq == 0 || record->seq > history->count ||
         strcmp(history->events[record->seq - 1].body, body) != 0)
-        not_on_disk(world, "an event", body);
+        referee_not_on_disk(world, "an event", body);
 }
 
 static void check_place_leaves(struct world *world, const struct feed_record *record)
@@ -321,7 +347,7 @@ static void check_place_leaves(struct world *world, const struct feed_record *re
         return;
     const struct model_history *history = model_history(world, chat, epoch);
     if (!history || record->head > history->count || record->seq > record->head)
-        not_on_disk(world, "a place in the record", epoch);
+        referee_not_on_disk(world, "a place in the record", epoch);
 }
 
 static struct link_seen *link_of(struct referee *self, uint64_t link)
@@ -346,8 +372,9 @@ static void check_record(struct world *world, struct link_seen *seen, const stru
     case FEED_REPLAY: check_event_leaves(world, record); break;
     case FEED_EVENT:
         check_event_leaves(world, record);
-        text_of(record->body.at, record->body.len, "type", type, sizeof type);
-        if (strcmp(type, "step_result") == 0 && text_of(record->body.at, record->body.len, "job_id", job, sizeof job)) {
+        referee_text(record->body.at, record->body.len, "type", type, sizeof type);
+        if (strcmp(type, "step_result") == 0 &&
+            referee_text(record->body.at, record->body.len, "job_id", job, sizeof job)) {
             world_saw(world, INV_CLOSING_FIRST);
             if (!seen->closing)
                 world_fail(world, INV_CLOSING_FIRST, "seq %" PRIu64 " of job %s leaves without it", record->seq, job);
@@ -381,7 +408,7 @@ static void check_ack(struct world *world, const struct work_frame *frame)
     bool on_disk = job && (job->row.token.counter != frame->token.counter || job->row.token.term != frame->token.term ||
                            job->row.last_number >= frame->number);
     if (!on_disk)
-        not_on_disk(world, "an ACK", job ? job->row.job_id : "no job");
+        referee_not_on_disk(world, "an ACK", job ? job->row.job_id : "no job");
 }
 
 static void check_lease(struct world *world, const struct work_frame *frame)
@@ -390,7 +417,7 @@ static void check_lease(struct world *world, const struct work_frame *frame)
     int64_t first = -1;
     const struct model_job *job = strmap_get(world->referee->tokens, &frame->token, sizeof frame->token);
     if (!job) {
-        not_on_disk(world, "a lease", "its token was never on disk");
+        referee_not_on_disk(world, "a lease", "its token was never on disk");
         return;
     }
     if (json_scan_object(frame->body.at, frame->body.len, &members, NULL) == ERR_OK)
@@ -429,33 +456,10 @@ static void check_work(struct world *world, const struct effect *effect)
     world_saw(world, INV_ON_DISK_FIRST);
 }
 
-static void check_answer_leaves(struct world *world, const struct effect *effect)
-{
-    struct request_frame frame;
-    char job_id[JOB_ID_MAX + 1];
-    if (request_frame_read(&frame, effect->bytes.data, effect->bytes.len) != ERR_OK) {
-        world_fail(world, INV_ON_DISK_FIRST, "an answer that does not decode leaves");
-        return;
-    }
-    world_saw(world, INV_ON_DISK_FIRST);
-    const struct answer_row *row = model_answer(world, frame.id);
-    if (frame.kind == REQUEST_ACCEPTED) {
-        snprintf(job_id, sizeof job_id, "%.*s", (int)frame.body.len, frame.body.at);
-        if (!row || !model_job(world, job_id) || strcmp(row->job_id, job_id) != 0)
-            not_on_disk(world, "ACCEPTED", job_id);
-    }
-    if (frame.kind == REQUEST_ANSWER && row && row->job_id[0] && frame.status != 202 && frame.status != 503 &&
-        frame.status != 507) {
-        const struct model_job *job = model_job(world, row->job_id);
-        if (!job || !job_status_final(job->row.status))
-            not_on_disk(world, "the end of a run", row->job_id);
-    }
-}
-
 void referee_leaves(struct world *world, const struct effect *effect)
 {
     switch (effect->kind) {
-    case EFFECT_ANSWER: check_answer_leaves(world, effect); break;
+    case EFFECT_ANSWER: referee_answer_leaves(world, effect); break;
     case EFFECT_FEED: check_feed(world, effect); break;
     case EFFECT_WORK: check_work(world, effect); break;
     case EFFECT_PUBLISHED:
@@ -468,14 +472,6 @@ void referee_leaves(struct world *world, const struct effect *effect)
 
 /* ---- what arrives at the broker ---- */
 
-void referee_call_arrives(struct world *world, const struct request_frame *frame)
-{
-    if (model_answer(world, frame->id))
-        world_saw(world, INV_ONE_EFFECT);
-    if (frame->call == CALL_DELETE_CHAT)
-        referee_delete_asked(world, frame->chat);
-}
-
 void referee_work_arrives(struct world *world, const struct work_frame *frame)
 {
     const struct model_job *job = strmap_get(world->referee->tokens, &frame->token, sizeof frame->token);
@@ -483,70 +479,7 @@ void referee_work_arrives(struct world *world, const struct work_frame *frame)
         world_saw(world, INV_STALE_TOKEN);
 }
 
-/* ---- callers and publishers ---- */
-
-void referee_accepted(struct world *world, const struct asked *asked, const char *job_id)
-{
-    const struct answer_row *row = model_answer(world, asked->id);
-    world_saw(world, INV_JOB_KEPT);
-    if (!row || strcmp(row->job_id, job_id) != 0 || !model_job(world, job_id))
-        world_fail(world, INV_JOB_KEPT, "accepted as %s, which is not on disk", job_id);
-}
-
-static void refused(struct world *world, const struct asked *asked, uint16_t status)
-{
-    const struct answer_row *row = model_answer(world, asked->id);
-    world_saw(world, INV_REFUSED_NEVER);
-    if (row)
-        world_fail(world, INV_REFUSED_NEVER, "answered %u, but it was accepted before (job %s)", status, row->job_id);
-    enum err err = strmap_put(world->referee->refused, asked->id, REQUEST_ID_LEN, world->referee, NULL);
-    if (err != ERR_OK)
-        abort();
-}
-
-static uint16_t end_status(const struct model_job *job)
-{
-    return job->row.status == JOB_COMPLETED ? 200 : job->row.status == JOB_CANCELLED ? 409 : 422;
-}
-
-static void check_run_answer(struct world *world, const struct answer_row *row, uint16_t status)
-{
-    const struct model_job *job = model_job(world, row->job_id);
-    if (status == 202)
-        return;
-    if (job && job->gone && status == 404)
-        return; /* the chat was deleted, and its jobs with it */
-    bool same = job && (status == end_status(job) || (status == 500 && job->row.status == JOB_FAILED));
-    if (!same)
-        world_fail(world, INV_TRUE_ANSWER, "job %s is %s, its caller is told %u", row->job_id,
-                   job ? job_status_name(job->row.status) : "unknown", status);
-}
-
-void referee_answered(struct world *world, const struct asked *asked, uint16_t status, bool own, bool sent,
-                      struct bytes body)
-{
-    (void)body;
-    bool changes = core_call_changes(asked->call), waits = asked->call == CALL_EXECUTE || asked->call == CALL_RETRY_JOB;
-    if (own && sent) { /* 504: nobody knows. Once nothing fails any more, that is no excuse */
-        if (!waits && world->calm && world->now_us - world->calm_us > PATIENCE_US)
-            world_fail(world, INV_CALLER_ANSWERED, "%s of %s is never answered", call_name(asked->call),
-                       world_chats[asked->chat]);
-        return;
-    }
-    if (!changes)
-        return;
-    if (status == 503 || status == 507) {
-        refused(world, asked, status);
-        return;
-    }
-    world_saw(world, INV_TRUE_ANSWER);
-    const struct answer_row *row = model_answer(world, asked->id);
-    if (row && row->job_id[0])
-        check_run_answer(world, row, status);
-    else if (row ? row->status != status : status < 300)
-        world_fail(world, INV_TRUE_ANSWER, "%s is told %u, on disk is %u", call_name(asked->call), status,
-                   row ? row->status : 0);
-}
+/* ---- publishers ---- */
 
 void referee_published(struct world *world, int chat, const char *event_id, uint64_t seq)
 {

@@ -4,6 +4,7 @@
 #define REFEREE_H
 
 #include "model_store.h"
+#include "uplink.h"
 #include "wire/feed_frame.h"
 
 struct referee;
@@ -16,6 +17,8 @@ void referee_free(struct referee **self_p);
 void referee_change(struct world *world, const struct change *change); /* before it is applied */
 void referee_committed(struct world *world);                           /* after the last one of a batch */
 void referee_leaves(struct world *world, const struct effect *effect);
+/* 503 or 507, for a turn that was thrown away. */
+void referee_refuses(struct world *world, const unsigned char id[REQUEST_ID_LEN]);
 void referee_call_arrives(struct world *world, const struct request_frame *frame);
 void referee_work_arrives(struct world *world, const struct work_frame *frame);
 void referee_delete_asked(struct world *world, const char *chat_id);
@@ -25,11 +28,13 @@ void referee_delete_asked(struct world *world, const char *chat_id);
 struct asked {
     unsigned char id[REQUEST_ID_LEN];
     enum call call;
-    int chat;
-    uint64_t deletions; /* of the chat when it was asked */
+    int chat;   /* -1: a new one */
+    bool waits; /* for the end of its run */
+    bool keyed;
+    struct idempotency key;
 };
-void referee_answered(struct world *world, const struct asked *asked, uint16_t status, bool own, bool sent,
-                      struct bytes body);
+void referee_asked(struct world *world, const struct asked *asked); /* copies it */
+void referee_answered(struct world *world, const struct asked *asked, const struct uplink_answer *answer);
 void referee_accepted(struct world *world, const struct asked *asked, const char *job_id);
 void referee_published(struct world *world, int chat, const char *event_id, uint64_t seq);
 

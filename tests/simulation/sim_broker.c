@@ -188,8 +188,27 @@ static void send_on_link(struct world *world, uint64_t link, const struct buf *b
 
 static void read_record(struct world *world, void *who, uint64_t arg);
 
+/* As query.c refuses what its reader has no room for. */
+static void refuse_query(struct sim_broker *self, const struct query *query)
+{
+    if (query->kind == QUERY_RANGE) {
+        struct range range = {
+            .link = query->link, .generation = query->generation, .since = query->since, .failed = true};
+        memcpy(range.chat, query->chat, sizeof range.chat);
+        turn_input(&self->broker, &(struct input){.kind = INPUT_RANGE, .of.range = &range});
+        return;
+    }
+    struct caller caller = {.peer = query->peer};
+    memcpy(caller.id, query->id, REQUEST_ID_LEN);
+    outlet_refuse(&self->broker, &caller, query->kind == QUERY_JOB_END ? ERR_TIMEOUT : ERR_UNAVAILABLE);
+}
+
 static void ask_reader(struct sim_broker *self, struct query **query)
 {
+    if (world_strikes(self->world, FAULT_READER_FULL)) {
+        refuse_query(self, *query);
+        return;
+    }
     struct asking *asking = malloc(sizeof *asking);
     if (!asking)
         abort();
@@ -230,6 +249,10 @@ void outlet_refuse(struct broker *broker, const struct caller *caller, enum err 
     struct request_frame frame = {
         .kind = REQUEST_ANSWER, .status = cause == ERR_NO_SPACE ? 507 : 503, .body = {"null", 4}};
     memcpy(frame.id, caller->id, REQUEST_ID_LEN);
+    if (cause == ERR_TIMEOUT)
+        frame.status = 504;
+    else if (!caller->publisher)
+        referee_refuses(self->world, caller->id);
     enum err err =
         caller->publisher ? buf_add_text(&bytes, "{\"error\":\"Not accepted\"}") : request_frame_write(&frame, &bytes);
     if (err == ERR_OK)
@@ -267,7 +290,9 @@ static void read_range(struct sim_broker *self, const struct query *query)
 
 static void read_answer(struct sim_broker *self, const struct query *query)
 {
-    struct request_frame frame = {.kind = REQUEST_ANSWER, .status = 200, .body = {"{}", 2}};
+    char body[JOB_ID_MAX + 20];
+    int len = snprintf(body, sizeof body, query->kind == QUERY_JOB_END ? "{\"job_id\":\"%s\"}" : "{}", query->text);
+    struct request_frame frame = {.kind = REQUEST_ANSWER, .status = 200, .body = {body, (size_t)len}};
     struct buf bytes = BUF_INIT(FRAME_BYTES_MAX);
     memcpy(frame.id, query->id, REQUEST_ID_LEN);
     if (query->kind == QUERY_JOB_END) {

@@ -4,7 +4,9 @@
 
 #include "pending.h"
 #include "referee.h"
+#include "rest/idempotency.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +38,9 @@ static void on_answer(void *ctx, const struct uplink_answer *answer)
     if (world->stopping)
         return;
     TRACE(world, "caller %d < %s %s: %u%s id %02x%02x", open->caller->number, call_name(open->asked.call),
-          world_chats[open->asked.chat], answer->status, answer->own ? " of the gateway itself" : "", open->asked.id[0],
-          open->asked.id[1]);
-    referee_answered(world, &open->asked, answer->status, answer->own, answer->sent, answer->body);
+          model_chat_name(world, open->asked.chat), answer->status, answer->own ? " of the gateway itself" : "",
+          open->asked.id[0], open->asked.id[1]);
+    referee_answered(world, &open->asked, answer);
 }
 
 static void on_accepted(void *ctx, const char *job_id)
@@ -61,22 +63,29 @@ static void sweep(struct sim_caller *self)
             forget(&self->calls[i]);
 }
 
-static void call(struct sim_caller *self, enum call which, int chat, const char *body)
+static struct open_call *free_place(struct sim_caller *self)
+{
+    for (struct open_call *open = self->calls; open < self->calls + OPEN_MAX; open++)
+        if (!open->call)
+            return open;
+    return NULL;
+}
+
+/* Takes what is asked by any gateway that is up; `asked` gets the request's id there. */
+static void call(struct sim_caller *self, struct asked asked, const char *body)
 {
     struct world *world = self->world;
-    struct open_call *open = self->calls;
-    while (open < self->calls + OPEN_MAX && open->call)
-        open++;
+    struct open_call *open = free_place(self);
     int gateway = (int)chance_below(&world->chance, GATEWAYS);
-    if (open == self->calls + OPEN_MAX || !sim_gateway_uplink(world, gateway)->up)
+    if (!open || !sim_gateway_uplink(world, gateway)->up)
         return;
-    *open = (struct open_call){.caller = self, .gateway = gateway, .asked = {.call = which, .chat = chat}};
-    open->asked.deletions = model_chat(world, chat)->deletions;
-    struct uplink_request request = {.call = which,
-                                     .chat = which == CALL_CREATE_CHAT ? "" : world_chats[chat],
+    *open = (struct open_call){.caller = self, .gateway = gateway, .asked = asked};
+    struct uplink_request request = {.call = asked.call,
+                                     .chat = asked.call == CALL_CREATE_CHAT ? "" : model_chat_name(world, asked.chat),
                                      .body = body,
                                      .len = strlen(body),
                                      .trace = "t",
+                                     .key = asked.keyed ? &asked.key : NULL,
                                      .deadline_ms = DEADLINE_MS,
                                      .on_answer = on_answer,
                                      .on_accepted = on_accepted,
@@ -84,20 +93,83 @@ static void call(struct sim_caller *self, enum call which, int chat, const char 
     if (call_new(&open->call, &request, world_mono_ms(world)) != ERR_OK)
         abort();
     memcpy(open->asked.id, world->last_id, REQUEST_ID_LEN);
-    TRACE(world, "caller %d: %s %s by gateway %d id %02x%02x", self->number, call_name(which), world_chats[chat],
-          gateway, open->asked.id[0], open->asked.id[1]);
+    referee_asked(world, &open->asked);
+    TRACE(world, "caller %d: %s %s by gateway %d id %02x%02x%s", self->number, call_name(asked.call),
+          model_chat_name(world, asked.chat), gateway, open->asked.id[0], open->asked.id[1],
+          asked.keyed ? " keyed" : "");
     sim_gateway_call(world, gateway, open->call);
+}
+
+static void ask(struct sim_caller *self, enum call which, int chat, const char *body)
+{
+    call(self, (struct asked){.call = which, .chat = chat}, body);
+}
+
+/* ---- runs and keys ---- */
+
+static void choose_steps(struct chance *chance, char out[200])
+{
+    int steps = (int)chance_between(chance, chance_hit(chance, 50) ? 0 : 1, 3);
+    strcpy(out, "[");
+    for (int i = 0; i < steps; i++)
+        strcat(out, i ? ",{\"operation\":\"o\"}" : "{\"operation\":\"o\",\"arguments\":{\"a\":1}}");
+    strcat(out, "]");
+}
+
+/* As gateway/rest does it: what is asked for decides whether it is the same, not whether its caller waits. */
+static void call_keyed(struct sim_caller *self, const struct wish *wish, const char *steps)
+{
+    char body[300];
+    bool waits = !wish->create && chance_hit(&self->world->chance, 700);
+    struct asked asked = {.call = wish->create ? CALL_CREATE_CHAT : CALL_EXECUTE,
+                          .chat = wish->chat,
+                          .waits = waits,
+                          .keyed = wish->key[0]};
+    struct bytes what = {steps, strlen(steps)};
+    if (asked.keyed && !idempotency_derive(&asked.key, wish->create ? "create" : "execute",
+                                           wish->create ? NULL : world_chats[wish->chat], wish->key, what))
+        abort();
+    snprintf(body, sizeof body, "{\"steps\":%s,\"wait\":%s}", steps, waits ? "true" : "false");
+    call(self, asked, wish->create ? "{}" : body);
+}
+
+static void remember(struct world *world, struct wish *wish)
+{
+    snprintf(wish->key, sizeof wish->key, "wish %" PRIu64, world->wished);
+    world->wishes[world->wished++ % WISHES] = *wish;
 }
 
 static void execute(struct sim_caller *self, int chat)
 {
     struct chance *chance = &self->world->chance;
-    char body[600] = "{\"steps\":[";
-    int steps = (int)chance_between(chance, chance_hit(chance, 50) ? 0 : 1, 3);
-    for (int i = 0; i < steps; i++)
-        strcat(body, i ? ",{\"operation\":\"o\"}" : "{\"operation\":\"o\",\"arguments\":{\"a\":1}}");
-    strcat(body, chance_hit(chance, 300) ? "],\"wait\":false}" : "]}");
-    call(self, CALL_EXECUTE, chat, body);
+    struct wish wish = {.chat = chat};
+    choose_steps(chance, wish.steps);
+    if (chance_hit(chance, 350))
+        remember(self->world, &wish);
+    call_keyed(self, &wish, wish.steps);
+    if (wish.key[0] && chance_hit(chance, 250))
+        call_keyed(self, &wish, wish.steps);
+}
+
+/* The broker makes up its name. */
+static void create_any(struct sim_caller *self)
+{
+    struct wish wish = {.create = true, .chat = -1, .steps = "{}"};
+    remember(self->world, &wish);
+    call_keyed(self, &wish, wish.steps);
+    if (chance_hit(&self->world->chance, 250))
+        call_keyed(self, &wish, wish.steps);
+}
+
+/* Somebody asks again under a key that he or another one has used, perhaps for something else. */
+static void ask_again(struct sim_caller *self)
+{
+    struct world *world = self->world;
+    size_t known = world->wished < WISHES ? (size_t)world->wished : WISHES;
+    struct wish wish = world->wishes[chance_below(&world->chance, (uint32_t)known)];
+    if (chance_hit(&world->chance, 200))
+        strcpy(wish.steps, wish.create ? "{ }" : "[{\"operation\":\"other\"}]");
+    call_keyed(self, &wish, wish.steps);
 }
 
 /* Cancel or retry any job of the chat, ended or not. */
@@ -116,7 +188,19 @@ static void meddle(struct sim_caller *self, int chat)
     snprintf(body, sizeof body, "{\"job_id\":\"%s\"%s%s}", chosen->row.job_id,
              cancel || chance_hit(chance, 500) ? "" : ",\"from\":\"start\"",
              !cancel && chance_hit(chance, 300) ? ",\"wait\":false" : "");
-    call(self, cancel ? CALL_CANCEL_JOB : CALL_RETRY_JOB, chat, body);
+    ask(self, cancel ? CALL_CANCEL_JOB : CALL_RETRY_JOB, chat, body);
+}
+
+/* Chats of made-up names: a few at once, so that there is a place for each. */
+static void make_or_delete(struct sim_caller *self)
+{
+    int made = CHATS + (int)chance_below(&self->world->chance, MADE_CHATS), count = 0;
+    for (int i = CHATS; i < ALL_CHATS; i++)
+        count += model_chat(self->world, i)->exists;
+    if (model_chat(self->world, made)->exists)
+        ask(self, CALL_DELETE_CHAT, made, "{}");
+    else if (count < MADE_CHATS / 4)
+        create_any(self);
 }
 
 static void do_something(struct sim_caller *self)
@@ -125,19 +209,23 @@ static void do_something(struct sim_caller *self)
     int chat = (int)chance_below(chance, CHATS - 1); /* the last one stays a room */
     char body[200];
     const struct model_chat *now = model_chat(self->world, chat);
-    if (!now->exists || now->row.room) {
+    if (self->world->wished > 0 && chance_hit(chance, 150)) {
+        ask_again(self);
+    } else if (chance_hit(chance, 30)) {
+        make_or_delete(self);
+    } else if (!now->exists || now->row.room) {
         snprintf(body, sizeof body, "{\"chat_id\":\"%s\"}", world_chats[chat]);
-        call(self, CALL_CREATE_CHAT, chat, body);
+        ask(self, CALL_CREATE_CHAT, chat, body);
     } else if (now->file_count == 0 || chance_hit(chance, 60)) {
         snprintf(body, sizeof body, "{\"name\":\"a.csv\",\"key\":\"k/u%d-%llu\",\"bytes\":5}", self->number,
                  (unsigned long long)++self->uploads);
-        call(self, CALL_ADD_UPLOAD, chat, body);
+        ask(self, CALL_ADD_UPLOAD, chat, body);
     } else if (chance_hit(chance, 25)) {
-        call(self, CALL_DELETE_CHAT, chat, "{}");
+        ask(self, CALL_DELETE_CHAT, chat, "{}");
     } else if (chance_hit(chance, 250)) {
         meddle(self, chat);
     } else if (chance_hit(chance, 100)) {
-        call(self, CALL_GET_EVENTS, chat, "{\"since\":0}");
+        ask(self, CALL_GET_EVENTS, chat, "{\"since\":0}");
     } else {
         execute(self, chat);
     }

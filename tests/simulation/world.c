@@ -52,6 +52,7 @@ const char *const fault_names[FAULT_KINDS] = {
     [FAULT_CRASH_AFTER_DISK] = "broker dies in a commit: on disk",
     [FAULT_READ_ERROR] = "loading from the record fails",
     [FAULT_RANGE_ERROR] = "reading a range fails",
+    [FAULT_READER_FULL] = "reader has too much to do",
     [FAULT_UPLINK_FULL] = "gateway mailbox full",
     [FAULT_FEED_HELD] = "WebSocket loop takes no batch",
     [FAULT_STEP_KILLED] = "step killed from outside",
@@ -71,6 +72,10 @@ const struct invariant_row invariant_rows[INVARIANTS] = {
     [INV_IN_ORDER] = {"jobs of a chat run in order", "jobs started after an earlier one of the chat"},
     [INV_ON_DISK_FIRST] = {"nothing leaves before it is on disk", "frames that left and were compared with the disk"},
     [INV_ONE_EFFECT] = {"one request id, one effect", "requests that arrived again after their effect"},
+    [INV_ONE_KEY] = {"one idempotency key, one chat or run", "keyed requests that came after their key's effect"},
+    [INV_KEY_ANSWER] = {"answers under one key agree", "answers that tell what another request of the key did"},
+    [INV_KEY_OTHER] = {"a key stands for one request body", "other bodies under a used key refused"},
+    [INV_KEY_WAITS] = {"a repeated execute waits for the first", "repeats that came while the run was open"},
     [INV_REFUSED_NEVER] = {"503 and 507: not accepted, and never will be", "calls refused that way"},
     [INV_TRUE_ANSWER] = {"answers tell what is on disk", "answers that reached their caller"},
     [INV_PREFIX] = {"what a client applied is the record's prefix", "events applied by clients"},
@@ -432,6 +437,7 @@ static void strike(struct world *self, enum fault_kind fault)
     case FAULT_CRASH_AFTER_DISK:
     case FAULT_READ_ERROR:
     case FAULT_RANGE_ERROR:
+    case FAULT_READER_FULL:
     case FAULT_UPLINK_FULL:
     case FAULT_FEED_HELD:
     case FAULT_STEP_KILLED:
@@ -476,6 +482,7 @@ static void choose_rates(struct world *self)
         [FAULT_CRASH_AFTER_DISK] = 12,
         [FAULT_READ_ERROR] = 20,
         [FAULT_RANGE_ERROR] = 300,
+        [FAULT_READER_FULL] = 150,
         [FAULT_UPLINK_FULL] = 30,
         [FAULT_FEED_HELD] = 30,
         [FAULT_STEP_KILLED] = 30,

@@ -40,6 +40,7 @@ enum fault_kind {
     FAULT_CRASH_AFTER_DISK,  /* the broker dies in a commit, and it is on disk */
     FAULT_READ_ERROR,        /* loading from the record fails */
     FAULT_RANGE_ERROR,       /* the reader's thread cannot read a range */
+    FAULT_READER_FULL,       /* it has too much to do */
     FAULT_UPLINK_FULL,       /* a mailbox inside the gateway has no room */
     FAULT_FEED_HELD,         /* the WebSocket loop has no room for a batch */
     FAULT_STEP_KILLED,       /* from outside: a lost attempt */
@@ -60,6 +61,10 @@ enum invariant {
     INV_IN_ORDER,
     INV_ON_DISK_FIRST,
     INV_ONE_EFFECT,
+    INV_ONE_KEY,
+    INV_KEY_ANSWER,
+    INV_KEY_OTHER,
+    INV_KEY_WAITS,
     INV_REFUSED_NEVER,
     INV_TRUE_ANSWER,
     INV_PREFIX,
@@ -119,6 +124,15 @@ struct letter {
     char bytes[];
 };
 
+#define WISHES 6
+
+/* What somebody asks for under an idempotency key, and may ask for again. */
+struct wish {
+    bool create; /* a chat; otherwise a run in `chat` */
+    int chat;
+    char key[32], steps[200];
+};
+
 struct sim_broker;
 struct sim_gateway;
 struct sim_worker;
@@ -153,6 +167,8 @@ struct world {
     struct sim_caller *callers[CALLERS];
     struct referee *referee;
     unsigned char last_id[REQUEST_ID_LEN]; /* the newest request id that was made */
+    struct wish wishes[WISHES];            /* the newest */
+    uint64_t wished;
 
     bool failed;
     enum invariant broken;
