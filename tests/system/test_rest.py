@@ -1,7 +1,10 @@
 """REST as its users see it: the envelope, conversations, uploads and downloads, runs."""
 
 import re
+import socket
 from urllib.parse import quote
+
+import pytest
 
 from stack import free_ports, wait_until
 
@@ -227,6 +230,8 @@ def test_chats_switched_off(make_stack):
     assert stack.get("/health").status == 200
     answer = stack.request("POST", "/chat/workflows")
     assert answer.status == 503 and "chat_workflows.enabled" in answer.message
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", stack.ws_port), timeout=5).close()
 
 
 def test_without_a_broker_reads_and_writes_are_503(make_stack):
