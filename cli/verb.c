@@ -44,8 +44,10 @@ static int help_verb(int argc, char **argv)
     puts("sheetwire - spreadsheet workflows, live\n");
     for (const struct verb *verb = verbs; verb->name; verb++)
         if (verb->summary)
-            printf("  sheetwire %s %s\n      %s\n", verb->name, verb->arguments, verb->summary);
-    puts("  sheetwire [--config FILE] --check-config\n      print every setting and where it comes from\n\n"
+            printf("  sheetwire %s%s%s\n      %s\n", verb->name, verb->arguments[0] ? " " : "", verb->arguments,
+                   verb->summary);
+    puts("  sheetwire [--config FILE] --check-config\n      print every setting and where it comes from\n"
+         "  sheetwire --help, --version\n\n"
          "Addresses come from configs/application.yml and the environment unless given: see docs/configuration.md.\n"
          "Exit code: 0 done, 1 failed, 2 wrong usage or configuration.");
     return EXIT_DONE;

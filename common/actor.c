@@ -119,11 +119,6 @@ void actor_ready(struct actor *self, enum err err, const struct fault *why)
     pthread_mutex_unlock(&self->lock);
 }
 
-struct mailbox *actor_box(struct actor *self)
-{
-    return self->box;
-}
-
 enum err actor_tell(struct actor *self, const struct mail *letter)
 {
     return mailbox_put(self->box, letter);

@@ -18,7 +18,6 @@ typedef void actor_body(struct actor *self, struct mailbox *box, void *arg);
 enum err actor_start(struct actor **out, const char *name, size_t letters_max, actor_body *body, void *arg,
                      struct fault *why) MUST_CHECK;
 void actor_ready(struct actor *self, enum err err, const struct fault *why);
-struct mailbox *actor_box(struct actor *self);
 /* mailbox_put() for callers who have only the actor. */
 enum err actor_tell(struct actor *self, const struct mail *letter) MUST_CHECK;
 void actor_stop(struct actor **self_p, int deadline_ms);

@@ -3,26 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT(field, path, standard, help)                                                                              \
+#define KEY(type, field, path, standard, min, max, choices, help)                                                      \
     {                                                                                                                  \
-        path, SETTING_TEXT, offsetof(struct settings, field), standard, 0, 0, NULL, false, help                        \
+        path, type, offsetof(struct settings, field), standard, min, max, choices, help                                \
     }
-#define CHOICE(field, path, standard, choices, help)                                                                   \
-    {                                                                                                                  \
-        path, SETTING_TEXT, offsetof(struct settings, field), standard, 0, 0, choices, false, help                     \
-    }
-#define TRUTH(field, path, standard, help)                                                                             \
-    {                                                                                                                  \
-        path, SETTING_TRUTH, offsetof(struct settings, field), standard, 0, 0, NULL, false, help                       \
-    }
-#define PORT(field, path, standard, help)                                                                              \
-    {                                                                                                                  \
-        path, SETTING_PORT, offsetof(struct settings, field), standard, 1, 65535, NULL, false, help                    \
-    }
-#define COUNT(field, path, standard, min, max, help)                                                                   \
-    {                                                                                                                  \
-        path, SETTING_COUNT, offsetof(struct settings, field), standard, min, max, NULL, false, help                   \
-    }
+#define TEXT(field, path, standard, help)            KEY(SETTING_TEXT, field, path, standard, 0, 0, NULL, help)
+#define CHOICE(field, path, standard, choices, help) KEY(SETTING_TEXT, field, path, standard, 0, 0, choices, help)
+#define TRUTH(field, path, standard, help)           KEY(SETTING_TRUTH, field, path, standard, 0, 0, NULL, help)
+#define PORT(field, path, standard, help)            KEY(SETTING_PORT, field, path, standard, 1, 65535, NULL, help)
+#define COUNT(field, path, standard, min, max, help) KEY(SETTING_COUNT, field, path, standard, min, max, NULL, help)
 
 const struct setting_key settings_keys[] = {
     TEXT(app.name, "app.name", "Sheetwire", "Name in the banner and in health answers."),

@@ -1,7 +1,7 @@
 /* settings - every configuration key of all programs, declared once.
  *
- * `struct settings` holds the values; settings_keys[] (settings.c) declares for each: YAML path, type, default, range,
- * whether it can be reloaded, help. From this table come parsing, `--check-config`, docs/configuration.md and the names
+ * `struct settings` holds the values; settings_keys[] (settings.c) declares for each: YAML path, type, default, range
+ * and help. From this table come parsing, `--check-config`, docs/configuration.md and the names
  * of the environment overrides (key in capitals, `__` between levels: SHEETWIRE_CHAT_WORKFLOWS__WEBSOCKET__PORT).
  * Filled once at start by config_load(); constant afterwards and shared by all threads. Texts are owned by the struct.
  */
@@ -126,8 +126,7 @@ struct setting_key {
     const char *standard; /* default as text */
     uint32_t min, max;    /* of COUNT and PORT */
     const char *choices;  /* of TEXT: "full|limits-only", or NULL */
-    bool reloadable;
-    const char *help; /* with the unit */
+    const char *help;     /* with the unit */
 };
 
 extern const struct setting_key settings_keys[]; /* ended by path NULL */

@@ -12,7 +12,7 @@
 
 struct live;
 
-/* Counters, written by the loop, readable at any time from any thread (/metrics). */
+/* Counters, written by the loop, readable at any time from any thread. */
 struct live_counters {
     atomic_uint_fast64_t sockets;       /* open now */
     atomic_uint_fast64_t sockets_total; /* accepted since the start */
