@@ -104,7 +104,8 @@ static void check_job_event(struct world *world, const struct event_row *row)
         return;
     }
     if (job->ends > 0)
-        world_fail(world, INV_ONE_END, "%s after the last word of job %s", row->type, row->job_id);
+        world_fail(world, job->row.status == JOB_CANCELLED ? INV_CANCEL : INV_ONE_END,
+                   "%s after the last word of job %s", row->type, row->job_id);
     bool quiet = world->calm && job->leases > 0 && job->first_lease_us > world->calm_us + QUIET_US;
     if (quiet && strstr(row->body, "The worker was lost"))
         world_fail(world, INV_TRUSTED, "no worker was lost, but job %s fails: %s", row->job_id, row->body);
@@ -187,8 +188,8 @@ static void check_job(struct world *world, const struct job_row *row)
     if (job->gone)
         world_fail(world, INV_JOB_KEPT, "job %s of a deleted chat is written", row->job_id);
     if (job_status_final(job->row.status) && row->status != job->row.status)
-        world_fail(world, INV_ONE_END, "job %s was %s and becomes %s", row->job_id, job_status_name(job->row.status),
-                   job_status_name(row->status));
+        world_fail(world, job->row.status == JOB_CANCELLED ? INV_CANCEL : INV_ONE_END, "job %s was %s and becomes %s",
+                   row->job_id, job_status_name(job->row.status), job_status_name(row->status));
     if (row->status == JOB_CANCELLED && job->row.status == JOB_RUNNING)
         world_saw(world, INV_CANCEL);
     if (row->status == JOB_RUNNING && job->row.status != JOB_RUNNING)
@@ -511,11 +512,12 @@ static const struct model_job *open_job(const struct world *world)
 
 void referee_count_open(struct world *world)
 {
+    enum invariant blame;
     for (const struct model_job *job = model_jobs(world); job; job = job->next)
         if (!job->gone && !job_status_final(job->row.status))
             world_saw(world, INV_RUN_ENDS);
     for (int i = 0; i < CLIENTS; i++)
-        if (sim_client_behind(world, i))
+        if (sim_client_behind(world, i, &blame))
             world_saw(world, INV_CLIENT_CATCHES_UP);
     for (int i = 0; i < CALLERS; i++)
         if (!sim_caller_idle(world, i))
@@ -554,9 +556,10 @@ const char *referee_open(struct world *world)
         if (!sim_publisher_idle(world, i))
             return still(self, INV_CALLER_ANSWERED, "a publisher", "waits");
     for (int i = 0; i < CLIENTS; i++) {
-        const char *behind = sim_client_behind(world, i);
+        enum invariant blame;
+        const char *behind = sim_client_behind(world, i, &blame);
         if (behind)
-            return still(self, INV_CLIENT_CATCHES_UP, "a client", behind);
+            return still(self, blame, "a client", behind);
     }
     const char *leak = leaks(world);
     return leak ? still(self, INV_NOTHING_LEAKS, "not as at the start", leak) : NULL;

@@ -111,6 +111,17 @@ static void check_end_leaves(struct world *world, const struct answer_row *row, 
         referee_not_on_disk(world, "the end of a run", row->job_id);
 }
 
+/* By REST or by a WebSocket: who is told that a run is cancelled may rely on it. */
+static void check_cancel_leaves(struct world *world, const struct request_frame *frame)
+{
+    char job_id[JOB_ID_MAX + 1];
+    referee_text(frame->body.at, frame->body.len, "job_id", job_id, sizeof job_id);
+    const struct model_job *job = model_job(world, job_id);
+    if (!job || job->row.status != JOB_CANCELLED)
+        world_fail(world, INV_CANCEL, "job %s is told to be cancelled and is %s", job_id,
+                   job ? job_status_name(job->row.status) : "unknown");
+}
+
 void referee_answer_leaves(struct world *world, const struct effect *effect)
 {
     struct request_frame frame;
@@ -133,6 +144,8 @@ void referee_answer_leaves(struct world *world, const struct effect *effect)
     }
     if (frame.kind == REQUEST_ANSWER && row && row->job_id[0])
         check_end_leaves(world, row, frame.status);
+    if (asked && asked->call == CALL_CANCEL_JOB && frame.status == 200)
+        check_cancel_leaves(world, &frame);
     if (asked && asked->keyed && !own)
         check_keyed_leaves(world, asked, &frame);
 }

@@ -49,8 +49,8 @@ void sim_client_free(struct world *world, int i);
 struct process *sim_client_process(struct world *world, int i);
 void sim_client_start(struct world *world, int i);
 void sim_client_crash(struct world *world, int i);
-/* Why this client is not at the end of its chat's record; NULL = it is. */
-const char *sim_client_behind(const struct world *world, int i);
+/* Why this client is not at the end of its chats' records; NULL = it is. *blame: what that breaks. */
+const char *sim_client_behind(const struct world *world, int i, enum invariant *blame);
 
 /* sim_publisher: an outside program; even ones acknowledged (DEALER), odd ones not (PUB) */
 enum err sim_publisher_new(struct world *world, int i) MUST_CHECK;

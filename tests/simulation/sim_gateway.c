@@ -1,11 +1,15 @@
-/* A gateway: the real link_state, pending calls, hub, outqueues, frames, handshake and client messages. Its two threads
- * are two processes that live, stop and die together; they speak by letters that take time, as in the real one. */
+/* A gateway: the real link_state, pending calls, hub, outqueues, frames, handshake, client messages and cancels. Its
+ * two threads are two processes that live, stop and die together; they speak by letters that take time, as in the real
+ * one. */
 #include "sim.h"
 
 #include "link_state.h"
+#include "live/cancels.h"
 #include "live/client_message.h"
 #include "live/handshake.h"
 #include "live/hub.h"
+#include "model_store.h"
+#include "referee.h"
 #include "wire/feed_frame.h"
 
 #include <stdio.h>
@@ -19,7 +23,16 @@
 #define QUEUE_BYTES_MAX 9000
 #define PUMP_US         20000
 
-enum { LETTER_LINK = 32, LETTER_BATCH, LETTER_FRAME, LETTER_DRAINED, LETTER_BROKEN, LETTER_GONE, LETTER_PUMP };
+enum {
+    LETTER_LINK = 32,
+    LETTER_BATCH,
+    LETTER_FRAME,
+    LETTER_DRAINED,
+    LETTER_BROKEN,
+    LETTER_GONE,
+    LETTER_PUMP,
+    LETTER_ANSWERED
+};
 
 /* One WebSocket. */
 struct socket {
@@ -44,6 +57,7 @@ struct sim_gateway {
     uint32_t requests_old, feed_old; /* letters of connections up to these are of a link that was given up */
     struct hub *hub;
     struct hub_output output;
+    struct cancels *cancels;
     uint64_t link; /* what the uplink told the loop: read with every letter */
     size_t batches;
     bool starved, pump_due;
@@ -232,6 +246,39 @@ void sim_gateway_call(struct world *world, int i, struct uplink_call *call)
     process_wake(world, &self->uplink);
 }
 
+/* ---- what cancels.c asks of the uplink ---- */
+
+enum err __wrap_uplink_call(struct uplink *uplink, const struct uplink_request *request, struct uplink_call **out);
+void __wrap_uplink_forget(struct uplink_call **call_p);
+
+enum err __wrap_uplink_call(struct uplink *uplink, const struct uplink_request *request, struct uplink_call **out)
+{
+    struct sim_gateway *self = (struct sim_gateway *)(void *)uplink;
+    struct asked asked = {.call = request->call, .chat = model_chat_number(request->chat)};
+    if (call_new(out, request, world_mono_ms(self->world)) != ERR_OK)
+        abort();
+    if (world_strikes(self->world, FAULT_UPLINK_FULL)) {
+        call_release(*out);
+        call_forget(out);
+        return ERR_FULL;
+    }
+    memcpy(asked.id, self->world->last_id, REQUEST_ID_LEN);
+    referee_asked(self->world, &asked);
+    sim_gateway_call(self->world, self->number, *out);
+    return ERR_OK;
+}
+
+void __wrap_uplink_forget(struct uplink_call **call_p)
+{
+    call_forget(call_p);
+}
+
+static void wake_for_cancels(void *ctx)
+{
+    struct sim_gateway *self = ctx;
+    process_put(self->world, &self->loop, letter_new(LETTER_ANSWERED, NULL, 0));
+}
+
 /* ---- one WebSocket ---- */
 
 static void write_queue(struct socket *self)
@@ -254,6 +301,7 @@ static void end_socket(struct socket *self)
 {
     if (!self->conn)
         return;
+    cancels_drop(self->gateway->cancels, self);
     hub_close(self->gateway->hub, &self->session);
     outqueue_fini(&self->queue);
     *self = (struct socket){.conn = NULL};
@@ -321,15 +369,56 @@ static struct socket *socket_of(struct sim_gateway *self, const struct letter *l
     return NULL;
 }
 
-static void subscribe(struct sim_gateway *self, struct socket *socket, const struct letter *letter)
+static void send_own(struct socket *self, enum err made, struct frame **frame)
+{
+    if (made != ERR_OK)
+        abort();
+    queue_frame(NULL, self, *frame, OUT_DURABLE, (struct bytes){"", 0});
+    frame_unref(frame);
+}
+
+static void send_error(void *socket, const char *problem)
+{
+    struct socket *self = socket;
+    struct frame *frame = NULL;
+    send_own(self, frames_error(&frame, problem, world_wall_us(self->gateway->world)), &frame);
+}
+
+static void unsubscribe(struct socket *self, const char *chat)
+{
+    struct frame *frame = NULL;
+    hub_unsubscribe(self->gateway->hub, self->session, chat);
+    send_own(self, frames_unsubscribed(&frame, chat, world_wall_us(self->gateway->world)), &frame);
+}
+
+static void cancel(struct socket *self, const struct client_message *message)
+{
+    if (!hub_follows(self->session, message->chat))
+        send_error(self, "Job not found in a chat this socket follows");
+    else if (cancels_ask(self->gateway->cancels, self, message->chat, message->job) != ERR_OK)
+        send_error(self, "Too many requests wait for the broker: try again later");
+}
+
+/* As websocket.c does it. */
+static void take_message(struct sim_gateway *self, struct socket *socket, const struct letter *letter)
 {
     struct client_message message;
-    if (client_message_read(&message, letter->bytes, letter->len) != ERR_OK || message.kind != CLIENT_SUBSCRIBE) {
-        world_fail(self->world, INV_LEFT_CHAT, "a subscribe is not understood: %s", letter->bytes);
-        return;
+    enum err err = client_message_read(&message, letter->bytes, letter->len);
+    struct hub_want want = {message.chat, message.has_since, message.since, message.epoch};
+    if (err != ERR_OK)
+        abort();
+    switch (message.kind) {
+    case CLIENT_SUBSCRIBE:
+        err =
+            message.add ? hub_add(self->hub, socket->session, &want) : hub_subscribe(self->hub, socket->session, &want);
+        break;
+    case CLIENT_UNSUBSCRIBE: unsubscribe(socket, message.chat); break;
+    case CLIENT_CANCEL: cancel(socket, &message); break;
+    case CLIENT_PING:
+    case CLIENT_OTHER:
+    case CLIENT_NOTHING:
+    case CLIENT_WRONG: world_fail(self->world, INV_LEFT_CHAT, "a message is not understood: %s", letter->bytes); break;
     }
-    enum err err = hub_subscribe(self->hub, socket->session,
-                                 &(struct hub_want){message.chat, message.has_since, message.since, message.epoch});
     if (err != ERR_OK)
         abort();
 }
@@ -343,7 +432,7 @@ static void take_from_client(struct sim_gateway *self, const struct letter *lett
     else if (socket && letter->bytes[0] == 'R')
         socket->writes -= socket->writes > 0;
     else if (socket && socket->session && !socket->closing)
-        subscribe(self, socket, letter);
+        take_message(self, socket, letter);
 }
 
 /* ---- the loop's thread ---- */
@@ -383,6 +472,7 @@ static void loop_take(struct sim_gateway *self, struct letter *letter)
         if (hub_batch(self->hub, letter->number, letter->bytes, letter->len) != ERR_OK)
             world_fail(self->world, INV_PREFIX, "a batch does not decode in the hub");
         break;
+    case LETTER_ANSWERED: cancels_take(self->cancels, send_error); break;
     case LETTER_GONE:
         for (size_t i = 0; i < CLIENTS; i++)
             if (self->sockets[i].conn == letter->conn && self->sockets[i].generation == letter->generation)
@@ -473,6 +563,7 @@ static void end_memory(struct sim_gateway *self)
 {
     for (size_t i = 0; i < CLIENTS; i++)
         end_socket(&self->sockets[i]);
+    cancels_destroy(&self->cancels);
     hub_destroy(&self->hub);
     if (self->pending)
         pending_destroy(&self->pending);
@@ -485,7 +576,8 @@ void sim_gateway_start(struct world *world, int i)
     struct sim_gateway *self = gateway_of(world, i);
     if (self->uplink.up)
         return;
-    if (hub_new(&self->hub, &self->output) != ERR_OK || pending_new(&self->pending) != ERR_OK)
+    if (hub_new(&self->hub, &self->output) != ERR_OK || pending_new(&self->pending) != ERR_OK ||
+        cancels_new(&self->cancels, (struct uplink *)(void *)self, wake_for_cancels, self) != ERR_OK)
         abort();
     self->link = 0;
     self->batches = 0;

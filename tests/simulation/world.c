@@ -58,6 +58,9 @@ const char *const fault_names[FAULT_KINDS] = {
     [FAULT_STEP_KILLED] = "step killed from outside",
     [FAULT_STEP_HANGS] = "step never ends",
     [FAULT_SPOOL_LOST] = "spool of the step before is lost",
+    [FAULT_SINCE_FUTURE] = "client asks from a future seq",
+    [FAULT_SINCE_OLD] = "client asks from an old seq",
+    [FAULT_EPOCH_UNKNOWN] = "client asks with an unknown epoch",
 };
 
 const struct invariant_row invariant_rows[INVARIANTS] = {
@@ -86,6 +89,9 @@ const struct invariant_row invariant_rows[INVARIANTS] = {
     [INV_PROGRESS_STAYS] = {"progress never crosses a durable event", "results seen after progress of their step"},
     [INV_CLOSING_FIRST] = {"a live result follows its closing progress", "results sent live"},
     [INV_LEFT_CHAT] = {"nothing of a chat left by subscribe follows", "subscribes to another chat answered"},
+    [INV_UNSUBSCRIBED] = {"nothing of a chat follows its unsubscribed", "chats unsubscribed"},
+    [INV_ADD_KEEPS] = {"a chat that is added leaves the others as they are", "chats added beside others"},
+    [INV_CANCEL_TOLD] = {"a WebSocket cancel is answered by an event or error", "cancels sent by clients"},
     [INV_GOES_ON] = {"a run goes on after its last kept output", "leases that begin in the middle"},
     [INV_TRUSTED] = {"a worker that keeps the protocol is believed", "leases revoked, none for that"},
     [INV_RUN_ENDS] = {"faults stop: every run ends", "runs still open when the faults stopped"},
@@ -443,6 +449,9 @@ static void strike(struct world *self, enum fault_kind fault)
     case FAULT_STEP_KILLED:
     case FAULT_STEP_HANGS:
     case FAULT_SPOOL_LOST:
+    case FAULT_SINCE_FUTURE:
+    case FAULT_SINCE_OLD:
+    case FAULT_EPOCH_UNKNOWN:
     case FAULT_KINDS: break;
     }
 }
@@ -489,6 +498,9 @@ static void choose_rates(struct world *self)
         [FAULT_STEP_HANGS] = 12,
         [FAULT_RETENTION] = 40,
         [FAULT_SPOOL_LOST] = 60,
+        [FAULT_SINCE_FUTURE] = 30,
+        [FAULT_SINCE_OLD] = 60,
+        [FAULT_EPOCH_UNKNOWN] = 30,
     };
     uint32_t strength = (uint32_t)chance_between(&self->chance, 0, 4), kept = chance_below(&self->chance, 1001);
     for (int i = 0; i < FAULT_KINDS; i++)

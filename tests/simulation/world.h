@@ -46,6 +46,9 @@ enum fault_kind {
     FAULT_STEP_KILLED,       /* from outside: a lost attempt */
     FAULT_STEP_HANGS,
     FAULT_SPOOL_LOST,
+    FAULT_SINCE_FUTURE, /* a client asks from where the record has not come to */
+    FAULT_SINCE_OLD,    /* a client has gone back, far behind what it once held */
+    FAULT_EPOCH_UNKNOWN,
     FAULT_KINDS,
 };
 
@@ -75,6 +78,9 @@ enum invariant {
     INV_PROGRESS_STAYS,
     INV_CLOSING_FIRST,
     INV_LEFT_CHAT,
+    INV_UNSUBSCRIBED,
+    INV_ADD_KEEPS,
+    INV_CANCEL_TOLD,
     INV_GOES_ON,
     INV_TRUSTED,
     INV_RUN_ENDS,
