@@ -1,6 +1,8 @@
 /* Numbers as text and back. No program of ours calls setlocale(), so libc's conversions are those of the "C" locale. */
 #include "table/number_text.h"
 
+#include "table/double_digits.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -37,9 +39,9 @@ static size_t write_unsigned(uint64_t value, char *out)
     return len;
 }
 
-/* The shortest digits that read back as `value` (finite, > 0): the fewest printf can do it with. (Python does with one
- * digit less for 46 powers of two.) */
-static void shortest_digits(double value, struct decimal *out)
+/* The very large and the very small: the fewest digits printf can do it with. (Python does with one digit less for some
+ * powers of two.) */
+static void printed_digits(double value, struct decimal *out)
 {
     char text[CELL_NUMBER_MAX];
     int precision = value < DBL_MIN ? 0 : 14; /* the doubles near zero have fewer digits than the others */
@@ -56,6 +58,19 @@ static void shortest_digits(double value, struct decimal *out)
     while (out->count > 1 && out->digits[out->count - 1] == '0')
         out->count--;
     out->point = atoi(exponent + 1) + 1;
+}
+
+/* The shortest digits that read back as `value` (finite, > 0). */
+static void shortest_digits(double value, struct decimal *out)
+{
+    uint64_t digits;
+    int exponent;
+    if (!double_shortest(value, &digits, &exponent)) {
+        printed_digits(value, out);
+        return;
+    }
+    out->count = (int)write_unsigned(digits, out->digits);
+    out->point = out->count + exponent;
 }
 
 static size_t put(char *out, size_t len, const char *bytes, size_t count)
@@ -265,7 +280,7 @@ static double scan_value(const struct scan *self)
         /* Both are exact doubles, so the one operation rounds correctly. */
         value = (double)self->mantissa;
         value = self->scale < 0 ? value / powers[-self->scale] : value * powers[self->scale];
-    } else {
+    } else if (self->significant > 19 || !double_nearest(self->mantissa, self->scale, &value)) {
         value = slow_value(self);
     }
     return self->negative ? -value : value;
