@@ -1,7 +1,6 @@
 #include "table/date_text.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <strings.h>
 
 #define US_PER_SECOND  1000000
@@ -50,13 +49,24 @@ static void date_from_days(int64_t days, int *year, int *month, int *day)
     *day = rest + 1;
 }
 
-static size_t print_time(char *out, size_t room, int64_t ms)
+/* printf() took a tenth of the time in which a sheet with a column of dates is read. */
+static char *print_digits(char *to, int value, int digits, char behind)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        to[i] = (char)('0' + value % 10);
+    to[digits] = behind;
+    return to + digits + 1;
+}
+
+static size_t print_time(char *out, int64_t ms)
 {
     int seconds = (int)(ms / 1000), fraction = (int)(ms % 1000);
-    int len = snprintf(out, room, "%02d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    char *to = print_digits(out, seconds / 3600, 2, ':');
+    to = print_digits(to, seconds / 60 % 60, 2, ':');
+    to = print_digits(to, seconds % 60, 2, '.');
     if (fraction != 0)
-        len += snprintf(out + len, room - (size_t)len, ".%03d000", fraction);
-    return (size_t)len;
+        to = print_digits(to, fraction * 1000, 6, '.');
+    return (size_t)(to - out) - 1; /* without the last point */
 }
 
 /* Serial 0 is 1899-12-30, or 1904-01-01. The first lets serials from 61 be right although their makers believe in a
@@ -69,7 +79,7 @@ size_t date_from_serial(double serial, bool date1904, char out[DATE_TEXT_MAX])
     int64_t day_number = (int64_t)whole;
     int64_t ms = (int64_t)rint((serial - whole) * MS_PER_DAY);
     if (serial >= 0 && serial < 1 && ms < MS_PER_DAY)
-        return print_time(out, DATE_TEXT_MAX, ms);
+        return print_time(out, ms);
     if (serial > 0 && serial < 60 && !date1904)
         day_number++;
     day_number += ms / MS_PER_DAY + (date1904 ? days_from_date(1904, 1, 1) : days_from_date(1899, 12, 30));
@@ -77,8 +87,8 @@ size_t date_from_serial(double serial, bool date1904, char out[DATE_TEXT_MAX])
         return 0;
     int year, month, day;
     date_from_days(day_number, &year, &month, &day);
-    int len = snprintf(out, DATE_TEXT_MAX, "%04d-%02d-%02d ", year, month, day);
-    return (size_t)len + print_time(out + len, DATE_TEXT_MAX - (size_t)len, ms % MS_PER_DAY);
+    char *to = print_digits(print_digits(print_digits(out, year, 4, '-'), month, 2, '-'), day, 2, ' ');
+    return (size_t)(to - out) + print_time(to, ms % MS_PER_DAY);
 }
 
 /* [h] [mm] [ss]: elapsed time, unlike colours, conditions and locales in brackets. */

@@ -2,6 +2,7 @@
 
 #include "table/date_text.h"
 #include "table/number_text.h"
+#include "table/xlsx_cell_head.h"
 #include "table/xlsx_column.h"
 #include "table/xlsx_part.h"
 #include "table/xlsx_text.h"
@@ -13,16 +14,10 @@
 
 #define FIRST_ROOM 64
 
-/* What a cell's t="..." says its <v> holds. */
-enum value_type { VALUE_NUMBER, VALUE_SHARED, VALUE_INLINE, VALUE_TEXT, VALUE_TRUTH, VALUE_ERROR, VALUE_DATE };
-
 /* A cell while it is read. Its text stands in self->text from `start` on. */
 struct reading {
-    enum value_type type;
-    uint32_t column;
-    uint32_t format;
+    struct xlsx_cell_head head;
     size_t start;
-    bool found;
 };
 
 enum err xlsx_rows_init(struct xlsx_rows *self, struct zip_archive *archive, struct zip_entry *part,
@@ -61,66 +56,6 @@ void xlsx_rows_fini(struct xlsx_rows *self)
     free(self->row.cell);
     self->row.cell = NULL;
     buf_fini(&self->text);
-}
-
-static bool parse_digits(const char *text, size_t len, uint32_t *out)
-{
-    uint32_t value = 0;
-    if (len == 0 || len > 9)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (uint32_t)(text[i] - '0');
-    }
-    *out = value;
-    return true;
-}
-
-/* Only the column counts: the row's number is said by the row. */
-static enum err parse_reference(const char *text, size_t len, uint32_t *column, struct fault *why)
-{
-    return xlsx_column_parse(text, len, column)
-               ? ERR_OK
-               : fault_set(why, ERR_INVALID, "'%.*s' is no cell of a sheet", len < 20 ? (int)len : 20, text);
-}
-
-static enum value_type parse_type(const char *text, size_t len)
-{
-    static const struct {
-        char name[12];
-        size_t len;
-        enum value_type type;
-    } types[] = {{"s", 1, VALUE_SHARED}, {"inlineStr", 9, VALUE_INLINE}, {"str", 3, VALUE_TEXT},
-                 {"b", 1, VALUE_TRUTH},  {"e", 1, VALUE_ERROR},          {"d", 1, VALUE_DATE}};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].len == len && xml_scan_same(types[i].name, text, len))
-            return types[i].type;
-    return VALUE_NUMBER;
-}
-
-static enum err start_cell(struct xlsx_rows *self, struct reading *cell, struct fault *why)
-{
-    const struct xml_scan *scan = &self->scan;
-    for (uint32_t i = 0; i < scan->attribute_count; i++) {
-        const struct xml_attribute *attribute = &scan->attribute[i];
-        if (attribute->name_len != 1)
-            continue;
-        enum err err = ERR_OK;
-        switch (attribute->name[0]) {
-        case 'r': err = parse_reference(attribute->value, attribute->value_len, &cell->column, why); break;
-        case 't': cell->type = parse_type(attribute->value, attribute->value_len); break;
-        case 's':
-            if (!parse_digits(attribute->value, attribute->value_len, &cell->format))
-                cell->format = 0;
-            break;
-        default: break;
-        }
-        if (err != ERR_OK)
-            return err;
-    }
-    return cell->column < XLSX_COLUMNS_MAX ? ERR_OK
-                                           : fault_set(why, ERR_INVALID, "more than %d cells", XLSX_COLUMNS_MAX);
 }
 
 enum err xlsx_row_add(struct xlsx_row *self, struct xlsx_cell cell, struct fault *why)
@@ -197,7 +132,7 @@ static enum err take_number(struct xlsx_rows *self, struct reading *cell, enum c
 {
     const char *text = self->text.data + cell->start;
     size_t len = self->text.len - cell->start;
-    if (xlsx_styles_date(self->styles, cell->format))
+    if (xlsx_styles_date(self->styles, cell->head.format))
         return take_serial(self, cell, kind, why);
     if (is_own_text(text, len))
         return ERR_OK;
@@ -243,21 +178,22 @@ static enum err take_shared(struct xlsx_rows *self, const struct reading *cell, 
     const char *text = self->text.data + cell->start;
     size_t len = self->text.len - cell->start;
     uint32_t index;
-    if (!parse_digits(text, len, &index) || index >= self->strings->count)
+    if (!xlsx_cell_digits(text, len, &index) || index >= self->strings->count)
         return fault_set(why, ERR_INVALID, "there is no shared string '%.*s' (the workbook has %" PRIu32 ")",
                          len < 20 ? (int)len : 20, text, self->strings->count);
     self->text.len = cell->start;
     struct cell value = xlsx_strings_cell(self->strings, index);
     if (value.kind == CELL_EMPTY)
         return ERR_OK;
-    return xlsx_row_add(&self->row, (struct xlsx_cell){.column = cell->column, .shared = index, .value = value}, why);
+    return xlsx_row_add(&self->row, (struct xlsx_cell){.column = cell->head.column, .shared = index, .value = value},
+                        why);
 }
 
-static enum xlsx_alike alike_of(enum value_type type, const char *text, size_t len)
+static enum xlsx_alike alike_of(enum xlsx_value_type type, const char *text, size_t len)
 {
-    if (type == VALUE_TRUTH)
+    if (type == XLSX_VALUE_TRUTH)
         return *text == 'T' ? XLSX_ONE : XLSX_ZERO;
-    if (type != VALUE_NUMBER || len != 1)
+    if (type != XLSX_VALUE_NUMBER || len != 1)
         return XLSX_UNLIKE;
     return *text == '1' ? XLSX_ONE : *text == '0' ? XLSX_ZERO : XLSX_UNLIKE;
 }
@@ -268,11 +204,11 @@ static enum err add_own_text(struct xlsx_rows *self, const struct reading *cell,
     struct cell value = {.kind = kind, .len = (uint32_t)(self->text.len - cell->start)};
     if (value.len == 0)
         return ERR_OK;
-    enum xlsx_alike alike = alike_of(cell->type, self->text.data + cell->start, value.len);
+    enum xlsx_alike alike = alike_of(cell->head.type, self->text.data + cell->start, value.len);
     value.is.integer = (int64_t)cell->start;
     return xlsx_row_add(
-        &self->row, (struct xlsx_cell){.column = cell->column, .shared = XLSX_OWN_TEXT, .value = value, .alike = alike},
-        why);
+        &self->row,
+        (struct xlsx_cell){.column = cell->head.column, .shared = XLSX_OWN_TEXT, .value = value, .alike = alike}, why);
 }
 
 static void trim(struct xlsx_rows *self, size_t start)
@@ -288,26 +224,29 @@ static void trim(struct xlsx_rows *self, size_t start)
     self->text.len -= begin - start;
 }
 
+static void unescape(struct xlsx_rows *self, const struct reading *cell)
+{
+    self->text.len = cell->start + xlsx_text_unescape(self->text.data + cell->start, self->text.len - cell->start);
+}
+
 /* Turns the text of <v> or <is> into the cell's value. */
 static enum err end_cell(struct xlsx_rows *self, struct reading *cell, struct fault *why)
 {
-    bool is_text = cell->type == VALUE_TEXT || cell->type == VALUE_INLINE;
+    bool is_text = cell->head.type == XLSX_VALUE_TEXT || cell->head.type == XLSX_VALUE_INLINE;
     if (!is_text)
         trim(self, cell->start);
     if (self->text.len == cell->start)
         return ERR_OK;
     enum cell_kind kind = CELL_TEXT;
     enum err err = ERR_OK;
-    switch (cell->type) {
-    case VALUE_SHARED: return take_shared(self, cell, why);
-    case VALUE_NUMBER: err = take_number(self, cell, &kind, why); break;
-    case VALUE_TRUTH: err = take_truth(self, cell, why); break;
-    case VALUE_DATE: err = take_iso_date(self, cell, why); break;
-    case VALUE_ERROR: kind = CELL_ERROR; break;
-    case VALUE_TEXT:
-        self->text.len = cell->start + xlsx_text_unescape(self->text.data + cell->start, self->text.len - cell->start);
-        break;
-    case VALUE_INLINE: break; /* xlsx_strings_item() has done all */
+    switch (cell->head.type) {
+    case XLSX_VALUE_SHARED: return take_shared(self, cell, why);
+    case XLSX_VALUE_NUMBER: err = take_number(self, cell, &kind, why); break;
+    case XLSX_VALUE_TRUTH: err = take_truth(self, cell, why); break;
+    case XLSX_VALUE_DATE: err = take_iso_date(self, cell, why); break;
+    case XLSX_VALUE_ERROR: kind = CELL_ERROR; break;
+    case XLSX_VALUE_TEXT: unescape(self, cell); break;
+    case XLSX_VALUE_INLINE: break; /* is unescaped already */
     }
     return err == ERR_OK ? add_own_text(self, cell, kind, why) : err;
 }
@@ -315,7 +254,7 @@ static enum err end_cell(struct xlsx_rows *self, struct reading *cell, struct fa
 static enum err read_child(struct xlsx_rows *self, const struct reading *cell, struct fault *why)
 {
     struct xml_scan *scan = &self->scan;
-    bool is_inline = cell->type == VALUE_INLINE;
+    bool is_inline = cell->head.type == XLSX_VALUE_INLINE;
     if (!is_inline && XML_IS(scan, "v"))
         return xlsx_strings_element(scan, &self->text, why);
     if (is_inline && XML_IS(scan, "is"))
@@ -328,8 +267,8 @@ static enum err read_cell(struct xlsx_rows *self, struct reading *cell, struct f
 {
     struct xml_scan *scan = &self->scan;
     uint32_t outside = scan->depth - 1;
-    enum err err = start_cell(self, cell, why);
-    if (err == ERR_OK && cell->type != VALUE_INLINE && XML_LEAF(scan, "v"))
+    enum err err = xlsx_cell_head_read(scan, &cell->head, why);
+    if (err == ERR_OK && cell->head.type != XLSX_VALUE_INLINE && XML_LEAF(scan, "v"))
         err = xlsx_strings_text(scan, &self->text, why);
     while (err == ERR_OK && scan->depth > outside) {
         enum xml_token token;
@@ -340,17 +279,44 @@ static enum err read_cell(struct xlsx_rows *self, struct reading *cell, struct f
     return err == ERR_OK ? end_cell(self, cell, why) : err;
 }
 
-/* A cell without r="..." stands right of the one before it. */
-static enum err read_next_cell(struct xlsx_rows *self, uint32_t *next_column, struct fault *why)
+/* The scanner has taken a whole cell; its text is the present token. */
+static enum err read_taken_cell(struct xlsx_rows *self, struct reading *cell, struct fault *why)
 {
-    struct reading cell = {.type = VALUE_NUMBER, .column = *next_column, .start = self->text.len};
-    enum err err = read_cell(self, &cell, why);
-    *next_column = cell.column + 1;
-    if (err != ERR_OK && why) {
-        char name[XLSX_COLUMN_NAME_MAX];
-        xlsx_column_name(cell.column, name);
-        fault_prefix(why, "cell %s%" PRIu32 ": ", name, self->row.number);
+    enum err err = xlsx_strings_text(&self->scan, &self->text, why);
+    if (err != ERR_OK)
+        return err;
+    if (cell->head.type == XLSX_VALUE_INLINE)
+        unescape(self, cell);
+    return end_cell(self, cell, why);
+}
+
+static void say_where(const struct xlsx_rows *self, const struct reading *cell, struct fault *why)
+{
+    char name[XLSX_COLUMN_NAME_MAX];
+    xlsx_column_name(cell->head.column, name);
+    fault_prefix(why, "cell %s%" PRIu32 ": ", name, self->row.number);
+}
+
+/* What comes next inside of a row. A cell without r="..." stands right of the one before it. */
+static enum err read_next(struct xlsx_rows *self, uint32_t *next_column, struct fault *why)
+{
+    struct xml_scan *scan = &self->scan;
+    struct reading cell = {.head = {.column = *next_column}, .start = self->text.len};
+    enum err err;
+    if (xlsx_cell_head_take(scan, &cell.head)) {
+        err = read_taken_cell(self, &cell, why);
+    } else {
+        enum xml_token token;
+        err = xml_scan_next(scan, &token, why);
+        if (err != ERR_OK || token != XML_OPEN)
+            return err;
+        if (!XML_IS(scan, "c"))
+            return xml_scan_skip(scan, why);
+        err = read_cell(self, &cell, why);
     }
+    *next_column = cell.head.column + 1;
+    if (err != ERR_OK && why)
+        say_where(self, &cell, why);
     return err;
 }
 
@@ -369,7 +335,7 @@ static enum err start_row(struct xlsx_rows *self, struct fault *why)
     for (uint32_t i = 0; i < self->scan.attribute_count; i++) {
         const struct xml_attribute *attribute = &self->scan.attribute[i];
         if (attribute->name_len == 1 && attribute->name[0] == 'r' &&
-            !parse_digits(attribute->value, attribute->value_len, &number))
+            !xlsx_cell_digits(attribute->value, attribute->value_len, &number))
             return fault_set(why, ERR_INVALID, "row '%.*s' is no row of a sheet",
                              attribute->value_len < 20 ? (int)attribute->value_len : 20, attribute->value);
     }
@@ -385,17 +351,13 @@ static enum err start_row(struct xlsx_rows *self, struct fault *why)
 
 static enum err read_row(struct xlsx_rows *self, struct fault *why)
 {
-    struct xml_scan *scan = &self->scan;
+    const struct xml_scan *scan = &self->scan;
     uint32_t outside = scan->depth - 1, next_column = 0;
     enum err err = start_row(self, why);
     if (err != ERR_OK)
         return err;
-    while (err == ERR_OK && scan->depth > outside) {
-        enum xml_token token;
-        err = xml_scan_next(scan, &token, why);
-        if (err == ERR_OK && token == XML_OPEN)
-            err = XML_IS(scan, "c") ? read_next_cell(self, &next_column, why) : xml_scan_skip(scan, why);
-    }
+    while (err == ERR_OK && scan->depth > outside)
+        err = read_next(self, &next_column, why);
     if (err != ERR_OK)
         fault_prefix(why, "row %" PRIu32 ", ", self->row.number);
     else

@@ -47,7 +47,7 @@ static size_t decode_escape(const char *text, size_t len, uint32_t *character)
 
 size_t xlsx_text_unescape(char *text, size_t len)
 {
-    char *found = memmem(text, len, "_x", 2);
+    char *found = len >= ESCAPE_BYTES ? memchr(text, '_', len) : NULL;
     if (!found)
         return len;
     const char *at = found, *stop = text + len;

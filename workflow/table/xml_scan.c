@@ -404,21 +404,32 @@ enum err xml_scan_next(struct xml_scan *self, enum xml_token *token, struct faul
     }
 }
 
+const char *xml_scan_ahead(const struct xml_scan *self, size_t *len)
+{
+    *len = self->close_next || self->in_cdata ? 0 : self->end - self->pos;
+    return self->window + self->pos;
+}
+
+void xml_scan_take(struct xml_scan *self, const char *text, size_t len, const char *next)
+{
+    self->text = text;
+    self->text_len = len;
+    self->cdata = false;
+    self->pos = (size_t)(next - self->window);
+}
+
 bool xml_scan_leaf(struct xml_scan *self, const char *name, size_t len)
 {
-    const char *at = self->window + self->pos, *stop = self->window + self->end;
-    if (self->close_next || self->in_cdata || (size_t)(stop - at) < 2 * len + 5 || at[0] != '<' || at[len + 1] != '>' ||
-        !xml_scan_same(at + 1, name, len))
+    size_t left;
+    const char *at = xml_scan_ahead(self, &left), *stop = at + left;
+    if (left < 2 * len + 5 || at[0] != '<' || at[len + 1] != '>' || !xml_scan_same(at + 1, name, len))
         return false;
     const char *text = at + len + 2;
     const char *end = memchr(text, '<', (size_t)(stop - text));
     if (!end || (size_t)(stop - end) < len + 3 || end[1] != '/' || end[len + 2] != '>' ||
         !xml_scan_same(end + 2, name, len))
         return false;
-    self->text = text;
-    self->text_len = (size_t)(end - text);
-    self->cdata = false;
-    self->pos = (size_t)(end - self->window) + len + 3;
+    xml_scan_take(self, text, (size_t)(end - text), end + len + 3);
     return true;
 }
 

@@ -75,6 +75,12 @@ bool xml_scan_leaf(struct xml_scan *self, const char *name, size_t len);
 
 #define XML_LEAF(scan, literal) xml_scan_leaf((scan), (literal), sizeof(literal) - 1)
 
+/* For short cuts of callers that know their format: the bytes that come next, borrowed; *len is 0 when a token is
+ * pending that is not among them. xml_scan_take() makes text[0..len) the present XML_TEXT token and goes on at `next`,
+ * all of them among the bytes ahead; what is passed over must be whole elements. */
+const char *xml_scan_ahead(const struct xml_scan *self, size_t *len);
+void xml_scan_take(struct xml_scan *self, const char *text, size_t len, const char *next);
+
 /* After XML_OPEN: goes on to behind the end tag of that element. */
 enum err xml_scan_skip(struct xml_scan *self, struct fault *why) MUST_CHECK;
 
