@@ -83,6 +83,17 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7F && c != '&' && c != '<' && c != '>' && c != '"' && c != '_';
 }
 
+bool xlsx_text_is_plain(const char *text, size_t len)
+{
+    bool blanks = false;
+    for (size_t i = 0; i < len; i++) {
+        if (!is_plain((unsigned char)text[i]))
+            return false;
+        blanks |= text[i] == ' ';
+    }
+    return !blanks || !xlsx_text_needs_preserve(text, len);
+}
+
 /* One character that is not plain, at text. *used: its bytes. */
 static enum err escape_one(struct buf *to, const char *text, size_t len, size_t *used)
 {

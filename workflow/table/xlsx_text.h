@@ -19,6 +19,9 @@ size_t xlsx_text_unescape(char *text, size_t len);
  * becomes U+FFFD. */
 enum err xlsx_text_escape(struct buf *to, const char *text, size_t len) MUST_CHECK;
 
+/* The text is written as it is, without entities, escapes or xml:space: most are. */
+bool xlsx_text_is_plain(const char *text, size_t len);
+
 /* How many characters a reader counts (code points), and UTF-16 units. */
 size_t xlsx_text_characters(const char *text, size_t len, size_t *units);
 

@@ -88,7 +88,12 @@ static enum err measure(struct xlsx_write *self, uint32_t column, const char *te
 
 #define CELL_MARKUP_MAX 128 /* bytes around a value */
 
-static enum err add_text(struct xlsx_write *self, uint32_t column, bool is_header, const struct cell *cell)
+#define INLINE_START   " t=\"inlineStr\"><is><t>"
+#define PRESERVE_START " t=\"inlineStr\"><is><t xml:space=\"preserve\">"
+#define INLINE_END     "</t></is></c>"
+
+/* A text with characters that XML spells in another way. */
+static enum err add_escaped(struct xlsx_write *self, uint32_t column, bool is_header, const struct cell *cell)
 {
     const char *text = cell->is.text;
     char *start;
@@ -96,11 +101,25 @@ static enum err add_text(struct xlsx_write *self, uint32_t column, bool is_heade
     if (err != ERR_OK)
         return err;
     char *to = put_cell_start(self, start, column, is_header);
-    to = xlsx_text_needs_preserve(text, cell->len) ? PUT(to, " t=\"inlineStr\"><is><t xml:space=\"preserve\">")
-                                                   : PUT(to, " t=\"inlineStr\"><is><t>");
+    to = xlsx_text_needs_preserve(text, cell->len) ? PUT(to, PRESERVE_START) : PUT(to, INLINE_START);
     self->xml.len -= CELL_MARKUP_MAX - (size_t)(to - start);
     err = xlsx_text_escape(&self->xml, text, cell->len);
-    return err == ERR_OK ? buf_add(&self->xml, "</t></is></c>", 13) : err;
+    return err == ERR_OK ? buf_add_text(&self->xml, INLINE_END) : err;
+}
+
+static enum err add_text(struct xlsx_write *self, uint32_t column, bool is_header, const struct cell *cell)
+{
+    if (!xlsx_text_is_plain(cell->is.text, cell->len))
+        return add_escaped(self, column, is_header, cell);
+    char *start;
+    size_t room = CELL_MARKUP_MAX + cell->len;
+    enum err err = buf_extend(&self->xml, room, &start);
+    if (err != ERR_OK)
+        return err;
+    char *to = PUT(put_cell_start(self, start, column, is_header), INLINE_START);
+    to = PUT(put(to, cell->is.text, cell->len), INLINE_END);
+    self->xml.len -= room - (size_t)(to - start);
+    return ERR_OK;
 }
 
 static enum err add_number(struct xlsx_write *self, uint32_t column, const char *text, size_t len, bool truth)
@@ -138,23 +157,48 @@ static enum err add_cell(struct xlsx_write *self, uint32_t column, bool is_heade
     return flush_xml(self, FLUSH_BYTES, why);
 }
 
+/* The digits go up with the rows: nothing is divided or printed for each. */
+static void count_row(struct xlsx_write *self)
+{
+    self->rows++;
+    size_t at = self->row_digits_len;
+    while (at > 0 && self->row_digits[at - 1] == '9')
+        self->row_digits[--at] = '0';
+    if (at > 0) {
+        self->row_digits[at - 1]++;
+        return;
+    }
+    self->row_digits[0] = '1'; /* 1, or 10 after 9: the zeros behind it are one more */
+    if (self->row_digits_len > 0)
+        self->row_digits[self->row_digits_len] = '0';
+    self->row_digits_len++;
+}
+
+static enum err start_row(struct xlsx_write *self, struct fault *why)
+{
+    char *start;
+    enum err err = buf_extend(&self->xml, CELL_MARKUP_MAX, &start);
+    if (err != ERR_OK)
+        return fault_set(why, err, "Out of memory");
+    char *to = PUT(put(PUT(start, "<row r=\""), self->row_digits, self->row_digits_len), "\">");
+    self->xml.len -= CELL_MARKUP_MAX - (size_t)(to - start);
+    return ERR_OK;
+}
+
 /* A row without a value is left out: rows say their number. */
 static enum err add_row(struct xlsx_write *self, const struct row *row, bool is_header, struct fault *why)
 {
     if (self->rows == SHEET_ROWS_MAX)
         return fault_set(why, ERR_TOO_LARGE, "%s: more rows than the %d of an Excel sheet", sheet_title(&self->look),
                          SHEET_ROWS_MAX);
-    self->rows++;
-    self->row_digits_len = (size_t)snprintf(self->row_digits, sizeof self->row_digits, "%" PRIu64, self->rows);
+    count_row(self);
     const struct cell *cells = row->cell;
     uint32_t first = row->blank ? row->count : 0, count = row->count;
     while (first < count && (cells[first].kind == CELL_EMPTY || cells[first].kind == CELL_ERROR))
         first++;
     if (first == count)
         return ERR_OK;
-    enum err err = buf_printf(&self->xml, "<row r=\"%s\">", self->row_digits);
-    if (err != ERR_OK)
-        return fault_set(why, err, "Out of memory");
+    enum err err = start_row(self, why);
     for (uint32_t i = first; i < count && err == ERR_OK; i++)
         err = add_cell(self, i, is_header, &cells[i], why);
     if (err == ERR_OK && buf_add(&self->xml, "</row>", 6) != ERR_OK)

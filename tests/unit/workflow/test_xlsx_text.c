@@ -60,6 +60,12 @@ static void characters_are_counted(void **state)
     assert_true(xlsx_text_needs_preserve("a  b", 4));
     assert_true(xlsx_text_needs_preserve("a\nb", 3));
     assert_false(xlsx_text_needs_preserve("a b", 3));
+    assert_true(xlsx_text_is_plain("a b", 3));
+    assert_true(xlsx_text_is_plain("", 0));
+    static const char *const others[] = {" a",  "a ",  "a  b", "a\tb",    "a\nb", "a&b",
+                                         "a<b", "a>b", "\"",   "_x0007_", "\x7F", "é"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(xlsx_text_is_plain(others[i], strlen(others[i])));
 }
 
 static void columns_have_names(void **state)
