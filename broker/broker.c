@@ -17,8 +17,8 @@
 #define TICK_MS 50
 #define SOURCES 6
 #define REPLIES_MAX                                                                                                    \
-    (QUERIES_MAX + JANITOR_KEYS_MAX + JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
-#define LINGER_MS 200                                         /* for frames on their way when we stop */
+    (QUERIES_MAX + JANITOR_KEYS_MAX + 2 * JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
+#define LINGER_MS 200                                             /* for frames on their way when we stop */
 
 static struct core_settings core_settings_of(const struct settings *settings)
 {
@@ -134,7 +134,10 @@ static void take_replies(struct broker *self)
         case REPLY_REMOVED:
         case REPLY_SWEPT:
         case REPLY_TRIM:
-        case REPLY_TRIMMED: janitor_take(self, &mail); break;
+        case REPLY_ROOM:
+        case REPLY_ANSWERS:
+        case REPLY_LOOKED:
+        case REPLY_PASSED: janitor_take(self, &mail); break;
         }
         mail_fini(&mail);
     }

@@ -18,6 +18,15 @@ struct caller {
     unsigned char key[REQUEST_ID_LEN]; /* of a keyed request */
 };
 
+/* What the janitor looks through from time to time, piece by piece, for what may go. */
+enum pass_kind { PASS_EVENTS, PASS_ROOMS, PASS_ANSWERS, PASS_FILES, PASS_DUMPS, PASS_KINDS };
+
+struct pass {
+    bool looking;    /* a piece is under way */
+    bool found_some; /* since the first piece */
+    int64_t due_ms;  /* of the next piece */
+};
+
 struct broker {
     const struct settings *settings;
     struct core_settings core_settings;
@@ -44,8 +53,8 @@ struct broker {
     uint32_t queries; /* on their way to the reader and back */
     bool sweep_due, sweeping;
     int64_t sweep_ms, tick_ms;
-    bool trimming, trimmed_some; /* the janitor looks for events that may go; and found some in this pass */
-    int64_t trim_ms, snapshot_ms;
+    struct pass passes[PASS_KINDS];
+    int64_t snapshot_ms;
     uint64_t dropped_frames;
 };
 
@@ -55,8 +64,11 @@ enum reply_kind {
     REPLY_RANGE,   /* struct range_reply */
     REPLY_REMOVED, /* a key whose file is gone */
     REPLY_SWEPT,   /* the janitor has done all it was told */
-    REPLY_TRIM,    /* struct trim_reply: events of a chat that may go */
-    REPLY_TRIMMED, /* the janitor has looked at some chats; number 1: at the last one */
+    REPLY_TRIM,    /* struct found_chat: events of a chat that may go */
+    REPLY_ROOM,    /* struct found_chat: a room that may go */
+    REPLY_ANSWERS, /* struct store_answer_range: answers that may go */
+    REPLY_LOOKED,  /* a piece of the pass `number` has been looked at */
+    REPLY_PASSED,  /* the last one has been */
 };
 
 enum err broker_open(struct broker *self, const struct settings *settings, struct fault *why) MUST_CHECK;

@@ -1,11 +1,13 @@
 #include "janitor.h"
 
 #include "clock.h"
+#include "expiry.h"
 #include "files/files.h"
 #include "json_text.h"
 #include "log.h"
 #include "query.h"
 #include "snapshots.h"
+#include "turn.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -16,34 +18,31 @@
 #define SWEEP_AGAIN_MS 1000 /* after one that left something */
 #define STOP_MS        2000
 
-#define TRIM_CHATS        256   /* looked at for one order */
-#define TRIM_NEXT_MS      100   /* from one order to the next */
-#define TRIM_PASS_MS      10000 /* from one pass over all chats to the next */
-#define SNAPSHOT_CHECK_MS 5000  /* is a scheduled one due? */
+#define ROOMS_AFTER_BEATS 10   /* of a start: by then gateways have said which chats somebody reads */
+#define SNAPSHOT_CHECK_MS 5000 /* is a scheduled one due? */
 #define DAY_US            (INT64_C(86400) * 1000000)
 
 struct janitor {
     struct files *files;
     struct mailbox *replies;
-    struct store_reader *store; /* NULL when nothing is ever trimmed */
-    const char *sqlite_path;
-    int64_t events_age_us; /* 0 = for ever */
-    uint64_t events_max;
-    char after[ID_CHAT_MAX + 1]; /* the last chat looked at for old events */
-    uint32_t looked_at, found;   /* of the running order */
+    struct expiry expiry;
     struct snapshots snapshots;
     atomic_bool end; /* set by the loop: give up what takes long */
 };
 
-struct trim_reply {
-    char chat[ID_CHAT_MAX + 1];
-    uint64_t upto;
+/* How often what is looked through. Events give up a bounded number a pass, and while there are any, the next pass
+ * begins at once; everything else is found whole. */
+static const struct pace {
+    int64_t piece_ms, pass_ms; /* from one piece, and from one pass, to the next */
+} paces[PASS_KINDS] = {
+    [PASS_EVENTS] = {100, 10000},   [PASS_ROOMS] = {100, 60000},    [PASS_ANSWERS] = {100, 600000},
+    [PASS_FILES] = {1000, 3600000}, [PASS_DUMPS] = {1000, 3600000},
 };
 
-enum order { ORDER_REMOVE, ORDER_REPORT, ORDER_TRIM, ORDER_SNAPSHOT, ORDER_BACKUP };
+enum order { ORDER_REMOVE, ORDER_REPORT, ORDER_LOOK, ORDER_SNAPSHOT, ORDER_BACKUP };
 
-/* What can be under way at a time: keys and a report, one order to trim, one to look at the clock, backups. */
-#define ORDERS_MAX (JANITOR_KEYS_MAX + 3 + JANITOR_BACKUPS_MAX)
+/* What can be under way at a time: keys and a report, a piece of every pass, one to look at the clock, backups. */
+#define ORDERS_MAX (JANITOR_KEYS_MAX + 2 + PASS_KINDS + JANITOR_BACKUPS_MAX)
 
 /* The loop never has more than that under way, and its box has room for the answers. */
 static void reply(const struct janitor *self, enum reply_kind kind, uint64_t number, void *body)
@@ -66,38 +65,12 @@ static void remove_file(struct janitor *self, struct mail *mail)
     mail->body = NULL;
 }
 
-/* ---- retention ---- */
+/* ---- what may go ---- */
 
-static enum err offer_trim(void *context, const char *chat_id, uint64_t upto)
+static void look(struct janitor *self, enum pass_kind pass)
 {
-    struct janitor *self = context;
-    snprintf(self->after, sizeof self->after, "%s", chat_id);
-    self->looked_at++;
-    if (upto == 0)
-        return ERR_OK;
-    struct trim_reply *found = calloc(1, sizeof *found);
-    if (!found)
-        return ERR_MEMORY;
-    memcpy(found->chat, self->after, sizeof found->chat);
-    found->upto = upto;
-    reply(self, REPLY_TRIM, 0, found);
-    return ++self->found < JANITOR_TRIMS_MAX ? ERR_OK : ERR_FULL; /* the next order goes on behind this one */
-}
-
-static void look_for_old_events(struct janitor *self)
-{
-    struct fault why = {.text = "out of memory"};
-    struct store_retention keep = {.events_max = self->events_max};
-    if (self->events_age_us > 0)
-        keep.older_than_us = clock_wall_us() - self->events_age_us;
-    self->looked_at = self->found = 0;
-    enum err err = store_read_old_events(self->store, self->after, &keep, TRIM_CHATS, offer_trim, self, &why);
-    if (err != ERR_OK && err != ERR_FULL)
-        log_warning("old events not found", "error", why.text, NULL);
-    bool last = err != ERR_FULL && self->looked_at < TRIM_CHATS;
-    if (last)
-        self->after[0] = '\0';
-    reply(self, REPLY_TRIMMED, last, NULL);
+    bool last = expiry_look(&self->expiry, pass, clock_wall_us());
+    reply(self, last ? REPLY_PASSED : REPLY_LOOKED, pass, NULL);
 }
 
 /* ---- snapshots ---- */
@@ -149,7 +122,7 @@ static void janitor_body(struct actor *actor, struct mailbox *box, void *arg)
         case MAIL_STOP: running = false; break;
         case ORDER_REMOVE: remove_file(self, &mail); break;
         case ORDER_REPORT: reply(self, REPLY_SWEPT, 0, NULL); break;
-        case ORDER_TRIM: look_for_old_events(self); break;
+        case ORDER_LOOK: look(self, (enum pass_kind)mail.number); break;
         case ORDER_SNAPSHOT: snapshots_tick(&self->snapshots, clock_wall_us()); break;
         case ORDER_BACKUP: back_up(self, mail.body); break;
         }
@@ -157,18 +130,10 @@ static void janitor_body(struct actor *actor, struct mailbox *box, void *arg)
     }
 }
 
-static bool trims(const struct settings *settings)
-{
-    return settings->broker.retention_days > 0 || settings->broker.retention_events_max > 0;
-}
-
 static void set_up(struct janitor *self, const struct settings *settings)
 {
-    self->sqlite_path = settings->chat_workflows.storage.sqlite_path;
-    self->events_age_us = settings->broker.retention_days * DAY_US;
-    self->events_max = settings->broker.retention_events_max;
     self->snapshots =
-        (struct snapshots){.record = self->sqlite_path,
+        (struct snapshots){.record = settings->chat_workflows.storage.sqlite_path,
                            .folder = settings->chat_workflows.backup.snapshot_path,
                            .scheduled = settings->chat_workflows.backup.enabled,
                            .interval_us = settings->chat_workflows.backup.interval_minutes * INT64_C(60000000),
@@ -185,9 +150,10 @@ enum err janitor_start(struct broker *self, struct fault *why)
     self->janitor_state->replies = self->replies;
     enum err err =
         files_open_folder(&self->janitor_state->files, self->settings->chat_workflows.storage.workflows_path, why);
-    if (err == ERR_OK && trims(self->settings))
-        err = store_reader_open(&self->janitor_state->store, self->janitor_state->sqlite_path, why);
+    if (err == ERR_OK)
+        err = expiry_open(&self->janitor_state->expiry, self->settings, self->janitor_state->files, self->replies, why);
     self->sweep_due = true;
+    self->passes[PASS_ROOMS].due_ms = self->now.mono_ms + ROOMS_AFTER_BEATS * self->settings->wire.beat_ms;
     return err == ERR_OK ? actor_start(&self->janitor, "janitor", ORDERS_MAX, janitor_body, self->janitor_state, why)
                          : err;
 }
@@ -199,8 +165,8 @@ void janitor_stop(struct broker *self)
     if (self->janitor)
         actor_stop(&self->janitor, STOP_MS);
     if (self->janitor_state) {
+        expiry_close(&self->janitor_state->expiry);
         files_close(&self->janitor_state->files);
-        store_reader_close(&self->janitor_state->store);
     }
     free(self->janitor_state);
     self->janitor_state = NULL;
@@ -233,11 +199,12 @@ static void poll_garbage(struct broker *self)
     self->sweeping = actor_tell(self->janitor, &(struct mail){.kind = ORDER_REPORT}) == ERR_OK;
 }
 
-static void poll_old_events(struct broker *self)
+static void poll_pass(struct broker *self, enum pass_kind kind)
 {
-    if (self->trimming || self->now.mono_ms < self->trim_ms || !trims(self->settings))
+    struct pass *pass = &self->passes[kind];
+    if (pass->looking || self->now.mono_ms < pass->due_ms || !expiry_wanted(self->settings, kind))
         return;
-    self->trimming = actor_tell(self->janitor, &(struct mail){.kind = ORDER_TRIM}) == ERR_OK;
+    pass->looking = actor_tell(self->janitor, &(struct mail){.kind = ORDER_LOOK, .number = kind}) == ERR_OK;
 }
 
 /* An order the janitor has no time for is no loss: the next one does the same. */
@@ -253,7 +220,8 @@ static void poll_snapshot(struct broker *self)
 void janitor_poll(struct broker *self)
 {
     poll_garbage(self);
-    poll_old_events(self);
+    for (int kind = 0; kind < PASS_KINDS; kind++)
+        poll_pass(self, (enum pass_kind)kind);
     poll_snapshot(self);
 }
 
@@ -271,23 +239,36 @@ static void take_removed(struct broker *self, const struct mail *mail)
     self->sweep_ms = self->now.mono_ms + (self->sweeping ? 0 : SWEEP_AGAIN_MS);
 }
 
-static void take_trim(struct broker *self, const struct trim_reply *found)
+static void take_trim(struct broker *self, const struct found_chat *found)
 {
     struct fault why;
     uint32_t rows = 0;
-    if (store_trim_events(self->store, found->chat, found->upto, &rows, &why) != ERR_OK)
+    if (store_trim_events(self->store, found->chat, found->seq, &rows, &why) != ERR_OK)
         log_warning("old events not forgotten", "chat", found->chat, "error", why.text, NULL);
-    self->trimmed_some |= rows > 0;
+    self->passes[PASS_EVENTS].found_some |= rows > 0;
 }
 
-/* A chat gives up a bounded number of events a pass: while there were any, the next pass begins at once. */
-static void take_trimmed(struct broker *self, bool last)
+/* The core knows whether somebody is attached, and whether the room is still as it was found. */
+static void take_room(struct broker *self, const struct found_chat *found)
 {
-    bool soon = !last || self->trimmed_some;
-    self->trimming = false;
-    self->trim_ms = self->now.mono_ms + (soon ? TRIM_NEXT_MS : TRIM_PASS_MS);
+    turn_input(self, &(struct input){.kind = INPUT_ROOM_OLD, .of.room = {.chat = found->chat, .head = found->seq}});
+}
+
+static void take_answers(struct broker *self, const struct store_answer_range *range)
+{
+    struct fault why;
+    if (store_forget_answers(self->store, range, &why) != ERR_OK)
+        log_warning("old answers not forgotten", "error", why.text, NULL);
+}
+
+static void take_looked(struct broker *self, enum pass_kind kind, bool last)
+{
+    struct pass *pass = &self->passes[kind];
+    bool soon = !last || pass->found_some;
+    pass->looking = false;
+    pass->due_ms = self->now.mono_ms + (soon ? paces[kind].piece_ms : paces[kind].pass_ms);
     if (last)
-        self->trimmed_some = false;
+        pass->found_some = false;
 }
 
 void janitor_take(struct broker *self, const struct mail *mail)
@@ -296,6 +277,9 @@ void janitor_take(struct broker *self, const struct mail *mail)
     case REPLY_REMOVED: take_removed(self, mail); break;
     case REPLY_SWEPT: self->sweeping = false; break;
     case REPLY_TRIM: take_trim(self, mail->body); break;
-    case REPLY_TRIMMED: take_trimmed(self, mail->number != 0); break;
+    case REPLY_ROOM: take_room(self, mail->body); break;
+    case REPLY_ANSWERS: take_answers(self, mail->body); break;
+    case REPLY_LOOKED: take_looked(self, (enum pass_kind)mail->number, false); break;
+    case REPLY_PASSED: take_looked(self, (enum pass_kind)mail->number, true); break;
     }
 }

@@ -83,6 +83,8 @@ const struct setting_key settings_keys[] = {
           "Files and folders in a dump that is restored; beyond it: 413."),
     COUNT(chat_workflows.dump.record_mb_max, "chat_workflows.dump.record_mb_max", "16", 1, 48,
           "Largest record of one chat in a dump, in MiB; half of it is for events, of which the newest are taken."),
+    COUNT(chat_workflows.dump.retention_days, "chat_workflows.dump.retention_days", "30", 0, 36500,
+          "Days after which a dump is removed; 0 for never."),
     COUNT(http.header_bytes_max, "http.header_bytes_max", "16384", 1024, 1048576,
           "Request line and headers in bytes; beyond it: 431."),
     COUNT(http.json_bytes_max, "http.json_bytes_max", "4194304", 1024, 268435456,
@@ -115,6 +117,9 @@ const struct setting_key settings_keys[] = {
     COUNT(broker.chat_events_kept, "broker.chat_events_kept", "256", 1, 100000,
           "Recent events per chat kept in memory for replay."),
     COUNT(broker.rooms_max, "broker.rooms_max", "10000", 1, 1000000, "Chats without a conversation that are kept."),
+    COUNT(broker.room_days, "broker.room_days", "7", 0, 36500,
+          "Days after its newest event in which a chat without a conversation, and with nobody attached, is forgotten; "
+          "0 for never."),
     COUNT(broker.batch_inputs_max, "broker.batch_inputs_max", "256", 1, 10000,
           "Inputs that share one transaction at most."),
     COUNT(broker.retention_days, "broker.retention_days", "0", 0, 36500,

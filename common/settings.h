@@ -72,7 +72,8 @@ struct settings {
             uint32_t unpacked_mb_max; /* everything in it */
             uint32_t member_mb_max;   /* one file in it */
             uint32_t members_max;
-            uint32_t record_mb_max; /* its metadata, and the record of a chat that is dumped */
+            uint32_t record_mb_max;  /* its metadata, and the record of a chat that is dumped */
+            uint32_t retention_days; /* older dumps go; 0 = never */
         } dump;
     } chat_workflows;
     struct {
@@ -101,6 +102,7 @@ struct settings {
         uint32_t queue_jobs_max;       /* accepted and not finished, over all chats; beyond: 503 */
         uint32_t chat_events_kept;     /* recent events kept in memory per chat for replay */
         uint32_t rooms_max;            /* chats without a conversation */
+        uint32_t room_days;            /* after which a quiet one is forgotten; 0 = never */
         uint32_t batch_inputs_max;     /* inputs per transaction */
         uint32_t retention_days;       /* age beyond which events go; 0 = never */
         uint32_t retention_events_max; /* newest events kept of each chat; 0 = all */

@@ -4,6 +4,7 @@
 #include "core/handlers.h"
 #include "core/lease.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void handle_link_open(struct core *core, const struct input *input)
@@ -44,6 +45,7 @@ static void (*const handlers[INPUT_KINDS])(struct core *core, const struct input
     [INPUT_LINK_CLOSED] = handle_link_closed,
     [INPUT_TAP] = handle_tap,
     [INPUT_RANGE] = handle_range,
+    [INPUT_ROOM_OLD] = handle_room_old,
     [INPUT_TICK] = handle_tick,
 };
 
@@ -104,6 +106,8 @@ static bool named_chat(const struct input *input, char out[ID_CHAT_MAX + 1])
     const struct request_frame *frame = input->of.request.frame;
     if (input->kind == INPUT_OUTSIDE)
         return outside_chat(input, out);
+    if (input->kind == INPUT_ROOM_OLD)
+        return (size_t)snprintf(out, ID_CHAT_MAX + 1, "%s", input->of.room.chat) <= ID_CHAT_MAX;
     if (input->kind != INPUT_REQUEST || (frame->kind != REQUEST_ATTACH && frame->kind != REQUEST_CALL))
         return false;
     if (frame->kind == REQUEST_CALL)

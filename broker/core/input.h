@@ -38,6 +38,7 @@ enum input_kind {
     INPUT_LINK_CLOSED, /* it unsubscribed or vanished */
     INPUT_TAP,         /* somebody reads the tap from now on, or nobody does */
     INPUT_RANGE,       /* events from the record */
+    INPUT_ROOM_OLD,    /* a chat without a conversation that may go, unless somebody needs it or it has changed */
     INPUT_TICK,        /* time has passed */
     INPUT_KINDS,
 };
@@ -59,6 +60,10 @@ struct input {
         uint64_t link;
         bool tapped;
         const struct range *range;
+        struct {
+            const char *chat;
+            uint64_t head; /* its newest event when it was found to be old */
+        } room;
     } of;
 };
 

@@ -54,8 +54,10 @@ static const char *const upgrades[SCHEMA_VERSION] = {
           "ALTER TABLE answers ADD COLUMN chat_id TEXT NOT NULL DEFAULT '';",
 };
 
-/* On columns that an upgrade may have added. */
-static const char *const late_indexes = "CREATE INDEX IF NOT EXISTS answers_keyed ON answers(chat_id) WHERE keyed = 1;";
+/* On columns that an upgrade may have added; and files from before a record's time are none of its business. */
+static const char *const late =
+    "CREATE INDEX IF NOT EXISTS answers_keyed ON answers(chat_id) WHERE keyed = 1;"
+    "INSERT OR IGNORE INTO meta VALUES('born_us', CAST(strftime('%s','now') AS INTEGER) * 1000000);";
 
 /* The value of a meta key, or 0 when it was never set. */
 static enum err read_meta(struct db *db, const char *key, int64_t *value, struct fault *why)
@@ -100,7 +102,7 @@ enum err schema_ensure(struct db *db, struct fault *why)
     for (int64_t from = version; err == ERR_OK && from > 0 && from < SCHEMA_VERSION; from++)
         err = db_run(db, upgrades[from], why);
     if (err == ERR_OK)
-        err = db_run(db, late_indexes, why);
+        err = db_run(db, late, why);
     if (err == ERR_OK && version < SCHEMA_VERSION)
         err = write_meta(db, "schema_version", SCHEMA_VERSION, why);
     if (err == ERR_OK)
@@ -118,14 +120,16 @@ enum err schema_mark_copy(struct db *db, struct fault *why)
 }
 
 /* An event says its epoch itself. */
-static const char *const new_epochs = "UPDATE conversations SET epoch = lower(hex(randomblob(16))) WHERE epoch <> '';"
-                                      "UPDATE events SET body = json_set(body, '$.epoch',"
-                                      " (SELECT epoch FROM conversations c WHERE c.chat_id = events.chat_id));";
+static const char *const adoption = "UPDATE conversations SET epoch = lower(hex(randomblob(16))) WHERE epoch <> '';"
+                                    "UPDATE events SET body = json_set(body, '$.epoch',"
+                                    " (SELECT epoch FROM conversations c WHERE c.chat_id = events.chat_id));"
+                                    "UPDATE meta SET value = CAST(strftime('%s','now') AS INTEGER) * 1000000"
+                                    " WHERE key = 'born_us';";
 
 static enum err renew(struct db *db, struct fault *why)
 {
     int64_t term = 0;
-    enum err err = db_run(db, new_epochs, why);
+    enum err err = db_run(db, adoption, why);
     if (err == ERR_OK)
         err = read_meta(db, "term", &term, why);
     if (err == ERR_OK)

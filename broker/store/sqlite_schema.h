@@ -3,7 +3,7 @@
  * with time, and there is no index a query could do without, because every page a transaction touches is written to
  * disk. Times are microseconds since the Unix epoch, UTC; "" and 0 mean "none".
  *
- *   meta            key, value: schema version, the broker's term
+ *   meta            key, value: schema version, the broker's term, born_us: since when this file is the record
  *   conversations   one row a chat (room = 1: a chat without a conversation), its epoch and newest seq
  *   messages        the conversation, in order of position
  *   workflow_steps  every step of every run

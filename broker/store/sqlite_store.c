@@ -65,6 +65,8 @@ static const char *const sql[STORE_STATEMENTS] = {
     [LOAD_GARBAGE] = "SELECT key FROM garbage ORDER BY created_us LIMIT ?",
     [TRIM_EVENTS] = "DELETE FROM events WHERE chat_id = ?1 AND seq <= ?2"
                     " AND NOT EXISTS (SELECT 1 FROM jobs WHERE chat_id = ?1 AND final = 0)",
+    [FORGET_ANSWERS] =
+        "DELETE FROM answers WHERE request_id > ?1 AND request_id <= ?2 AND keyed = 0 AND created_us < ?3",
 };
 
 static enum err take_lock(struct store *self, const char *path, struct fault *why)

@@ -34,6 +34,7 @@ enum store_statement {
     LOAD_EVENT_ID,
     LOAD_GARBAGE,
     TRIM_EVENTS,
+    FORGET_ANSWERS,
     STORE_STATEMENTS,
 };
 

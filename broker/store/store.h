@@ -114,6 +114,38 @@ enum err store_read_old_events(struct store_reader *self, const char *after, con
 enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows,
                            struct fault *why) MUST_CHECK;
 
+/* Rooms in the order they were made, one piece after another: `created_us` and `chat_id` of the last one of the piece
+ * before (0, "" = from the first); moved on to the last one of this piece. Looks at up to `max` and calls `each` for
+ * those nothing was written to since older_than_us; head = their newest event. *looked = how many it has looked at. */
+struct store_room_cursor {
+    int64_t created_us;
+    char chat_id[ID_CHAT_MAX + 1];
+};
+enum err store_read_old_rooms(struct store_reader *self, struct store_room_cursor *cursor, int64_t older_than_us,
+                              uint32_t max, uint32_t *looked,
+                              enum err (*each)(void *context, const char *chat_id, uint64_t head), void *context,
+                              struct fault *why) MUST_CHECK;
+
+/* The answers to request ids, one piece after another: those with after < id <= upto. Answers under an idempotency key
+ * are no part of it: they are kept as long as their job. */
+struct store_answer_range {
+    unsigned char after[REQUEST_ID_LEN], upto[REQUEST_ID_LEN];
+    int64_t older_than_us;
+};
+/* range: `after` and `older_than_us` given, `upto` set to the last of the up to `max` ids looked at. *looked = how many
+ * that were, *old = how many of them may go. */
+enum err store_read_old_answers(struct store_reader *self, struct store_answer_range *range, uint32_t max,
+                                uint32_t *looked, uint32_t *old, struct fault *why) MUST_CHECK;
+/* Forgets those of a range. */
+enum err store_forget_answers(struct store *self, const struct store_answer_range *range, struct fault *why) MUST_CHECK;
+
+/* Every key a chat's rows name, some more than once. *busy: it has an unfinished job, whose worker may hold files that
+ * no row names yet; none is told then. A chat that does not exist names nothing. */
+enum err store_read_keys(struct store_reader *self, const char *chat_id, bool *busy,
+                         enum err (*each)(void *context, const char *key), void *context, struct fault *why) MUST_CHECK;
+/* When this record began to be the one in use: when it was made, or adopted as the copy of another. */
+enum err store_read_born(struct store_reader *self, int64_t *born_us, struct fault *why) MUST_CHECK;
+
 /* --- snapshots --- */
 
 /* A copy of the record at `path` as of one moment, complete and on disk, in the new file `target`. Any thread; opens a

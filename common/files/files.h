@@ -35,4 +35,20 @@ void files_abandon(struct files *self, struct files_new_object *object); /* clos
 enum err files_open(struct files *self, const char *key, int *fd, uint64_t *bytes, struct fault *why) MUST_CHECK;
 enum err files_remove(struct files *self, const char *key, struct fault *why) MUST_CHECK; /* absent is ERR_OK */
 
+/* --- everything that is stored, committed or not: for finding what no record names --- */
+
+struct files_walk;
+
+struct files_found {
+    char key[FILES_KEY_MAX];
+    int64_t written_us; /* the newest write, microseconds since the Unix epoch */
+};
+
+/* The walk must be closed before its files. */
+enum err files_walk_open(struct files *self, struct files_walk **out, struct fault *why) MUST_CHECK;
+void files_walk_close(struct files_walk **self_p);
+/* The next object; ERR_END after the last. Folder by folder, so that objects of one prefix come one after the other.
+ * One that is made or removed meanwhile may be met or not; what cannot be an object is passed over. */
+enum err files_walk_next(struct files_walk *self, struct files_found *out, struct fault *why) MUST_CHECK;
+
 #endif

@@ -9,6 +9,7 @@
 #include "id.h"
 #include "make_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,6 +23,7 @@
 #define OBJECT_MODE   0600
 #define OBJECT_DIGITS 16
 #define CREATE_TRIES  16 /* a folder vanishing under us, or an id met twice */
+#define WALK_DEPTH    16 /* folders below one another; keys have four */
 
 struct files {
     int root;
@@ -252,4 +254,88 @@ enum err files_remove(struct files *self, const char *key, struct fault *why)
     if (unlink_object(self, key) == 0 || errno == ENOENT)
         return ERR_OK;
     return fault_errno(why, "cannot remove %s", key);
+}
+
+/* ---- the walk ---- */
+
+struct files_walk {
+    DIR *folder[WALK_DEPTH];   /* from the root to where we are */
+    size_t length[WALK_DEPTH]; /* of the path of each in `path` */
+    int depth;                 /* folders that are open */
+    char path[FILES_KEY_MAX];  /* of the innermost, with a slash at its end; "" = the root */
+};
+
+/* Takes the descriptor; -1: errno says why there is none. */
+static bool walk_enter(struct files_walk *self, int fd, size_t length)
+{
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!folder) {
+        int saved = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = saved;
+        return false;
+    }
+    self->folder[self->depth] = folder;
+    self->length[self->depth++] = length;
+    return true;
+}
+
+enum err files_walk_open(struct files *self, struct files_walk **out, struct fault *why)
+{
+    struct files_walk *walk = calloc(1, sizeof *walk);
+    *out = NULL;
+    if (!walk)
+        return fault_set(why, ERR_MEMORY, "no memory");
+    if (!walk_enter(walk, openat(self->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0)) {
+        free(walk);
+        return fault_errno(why, "cannot read the folder of files");
+    }
+    *out = walk;
+    return ERR_OK;
+}
+
+void files_walk_close(struct files_walk **self_p)
+{
+    struct files_walk *self = *self_p;
+    *self_p = NULL;
+    while (self && self->depth > 0)
+        closedir(self->folder[--self->depth]);
+    free(self);
+}
+
+/* One entry of the innermost folder: enters a folder, and says whether it is an object. What vanishes meanwhile, and
+ * links, pipes and names of others, are passed over. */
+static bool walk_entry(struct files_walk *self, const char *name, struct files_found *out)
+{
+    int above = dirfd(self->folder[self->depth - 1]);
+    size_t at = self->length[self->depth - 1], len = strlen(name);
+    struct stat found;
+    if (!is_segment(name, len) || at + len + 2 > sizeof self->path ||
+        fstatat(above, name, &found, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    memcpy(self->path + at, name, len + 1);
+    if (S_ISDIR(found.st_mode) && self->depth < WALK_DEPTH &&
+        walk_enter(self, openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), at + len + 1))
+        memcpy(self->path + at + len, "/", 2);
+    if (!S_ISREG(found.st_mode))
+        return false;
+    memcpy(out->key, self->path, at + len + 1);
+    out->written_us = (int64_t)found.st_mtim.tv_sec * 1000000 + found.st_mtim.tv_nsec / 1000;
+    return true;
+}
+
+enum err files_walk_next(struct files_walk *self, struct files_found *out, struct fault *why)
+{
+    while (self->depth > 0) {
+        errno = 0;
+        const struct dirent *entry = readdir(self->folder[self->depth - 1]);
+        if (!entry && errno != 0)
+            return fault_errno(why, "cannot read the folder of files");
+        if (!entry)
+            closedir(self->folder[--self->depth]);
+        else if (walk_entry(self, entry->d_name, out))
+            return ERR_OK;
+    }
+    return ERR_END;
 }

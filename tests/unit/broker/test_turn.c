@@ -230,6 +230,57 @@ enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upt
     return fault_set(why, ERR_IO, "refused by the test");
 }
 
+enum err store_read_old_rooms(struct store_reader *self, struct store_room_cursor *cursor, int64_t older_than_us,
+                              uint32_t max, uint32_t *looked,
+                              enum err (*each)(void *context, const char *chat_id, uint64_t head), void *context,
+                              struct fault *why)
+{
+    (void)self;
+    (void)cursor;
+    (void)older_than_us;
+    (void)max;
+    (void)looked;
+    (void)each;
+    (void)context;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_read_old_answers(struct store_reader *self, struct store_answer_range *range, uint32_t max,
+                                uint32_t *looked, uint32_t *old, struct fault *why)
+{
+    (void)self;
+    (void)range;
+    (void)max;
+    (void)looked;
+    (void)old;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_forget_answers(struct store *self, const struct store_answer_range *range, struct fault *why)
+{
+    (void)self;
+    (void)range;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_read_keys(struct store_reader *self, const char *chat_id, bool *busy,
+                         enum err (*each)(void *context, const char *key), void *context, struct fault *why)
+{
+    (void)self;
+    (void)chat_id;
+    (void)busy;
+    (void)each;
+    (void)context;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
+enum err store_read_born(struct store_reader *self, int64_t *born_us, struct fault *why)
+{
+    (void)self;
+    (void)born_us;
+    return fault_set(why, ERR_IO, "refused by the test");
+}
+
 enum err store_copy(const char *path, const char *target, const atomic_bool *end, struct fault *why)
 {
     (void)path;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -169,6 +170,95 @@ static void a_root_that_is_a_file_is_refused(void **state)
     unlink(path);
 }
 
+/* All keys the walk meets, but for folders of a test before. */
+static size_t walk_all(char keys[][FILES_KEY_MAX], size_t max, int64_t *written_us)
+{
+    struct files_walk *walk;
+    struct files_found found;
+    size_t count = 0;
+    enum err err = files_walk_open(files, &walk, &why);
+    while (err == ERR_OK && (err = files_walk_next(walk, &found, &why)) == ERR_OK) {
+        assert_true(count < max);
+        memcpy(keys[count++], found.key, sizeof found.key);
+        *written_us = found.written_us;
+    }
+    assert_int_equal(err, ERR_END);
+    files_walk_close(&walk);
+    return count;
+}
+
+static bool met(char keys[][FILES_KEY_MAX], size_t count, const char *key)
+{
+    size_t times = 0;
+    for (size_t i = 0; i < count; i++)
+        times += strcmp(keys[i], key) == 0;
+    assert_true(times <= 1);
+    return times == 1;
+}
+
+static void a_walk_meets_every_object_once(void **state)
+{
+    (void)state;
+    static char keys[64][FILES_KEY_MAX];
+    struct files_new_object object[5], open_one;
+    int64_t written_us = 0;
+    made("2026/11/a/uploads", "1", &object[0]);
+    made("2026/11/a/uploads", "2", &object[1]);
+    made("2026/11/a/outputs", "3", &object[2]);
+    made("2026/10/b/uploads", "4", &object[3]);
+    made("flat", "5", &object[4]);
+    assert_int_equal(files_create(files, "2026/11/a/uploads", &open_one, &why), ERR_OK);
+    size_t count = walk_all(keys, 64, &written_us);
+    for (int i = 0; i < 5; i++)
+        assert_true(met(keys, count, object[i].key));
+    assert_true(met(keys, count, open_one.key)); /* one that is still being written, too */
+    assert_int_equal(count, 6);
+    assert_true(written_us / 1000000 > time(NULL) - 60 && written_us / 1000000 <= time(NULL) + 1);
+    files_abandon(files, &open_one);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(files_remove(files, object[i].key, &why), ERR_OK);
+    assert_int_equal(walk_all(keys, 64, &written_us), 0);
+}
+
+static void a_walk_follows_no_link_and_ends_in_any_tree(void **state)
+{
+    (void)state;
+    static char keys[64][FILES_KEY_MAX];
+    char command[512];
+    int64_t written_us = 0;
+    struct files_new_object object;
+    made(PREFIX, "x", &object);
+    snprintf(command, sizeof command,
+             "cd %s && ln -s / top && ln -s .. 2026/up && mkfifo 2026/pipe && touch '2026/a b' && mkdir -p d/$(printf "
+             "'%%0200d/%%0200d' 1 2) deep/$(printf 'd/%%.0s' $(seq 30))&& touch deep/$(printf 'd/%%.0s' $(seq 30))x",
+             root);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(walk_all(keys, 64, &written_us), 1);
+    assert_string_equal(keys[0], object.key);
+    snprintf(command, sizeof command, "cd %s && rm -r top d deep 2026", root);
+    assert_int_equal(system(command), 0);
+}
+
+/* What is removed while it is walked past must not end the walk. */
+static void objects_may_be_removed_while_they_are_walked(void **state)
+{
+    (void)state;
+    struct files_new_object object;
+    struct files_walk *walk;
+    struct files_found found;
+    size_t count = 0;
+    for (int i = 0; i < 40; i++)
+        made(i % 2 ? "2026/11/a/uploads" : "2026/11/b/outputs", "x", &object);
+    assert_int_equal(files_walk_open(files, &walk, &why), ERR_OK);
+    while (files_walk_next(walk, &found, &why) == ERR_OK) {
+        assert_int_equal(files_remove(files, found.key, &why), ERR_OK);
+        count++;
+    }
+    files_walk_close(&walk);
+    files_walk_close(&walk);
+    assert_int_equal(count, 40);
+}
+
 static void folders_above_are_made(void **state)
 {
     (void)state;
@@ -213,6 +303,9 @@ int main(void)
         cmocka_unit_test(links_and_pipes_are_not_followed),
         cmocka_unit_test(folders_that_vanish_are_made_again),
         cmocka_unit_test(a_root_that_is_a_file_is_refused),
+        cmocka_unit_test(a_walk_meets_every_object_once),
+        cmocka_unit_test(a_walk_follows_no_link_and_ends_in_any_tree),
+        cmocka_unit_test(objects_may_be_removed_while_they_are_walked),
         cmocka_unit_test(folders_above_are_made),
     };
     return cmocka_run_group_tests(tests, open_root, close_root);
