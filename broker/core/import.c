@@ -366,6 +366,7 @@ static void remove_old(struct core *core, struct chat *chat)
     core_change(core, &(struct change){.kind = CHANGE_CHAT_DELETE,
                                        .of.chat = {.chat_id = chat->id, .updated_us = core->now.wall_us}});
     core_effect(core, EFFECT_SWEEP);
+    answer_forget_chat(core, chat->id);
     chat_clear(core, chat);
 }
 

@@ -74,6 +74,21 @@ static void a_conversation_is_made_once_for_as_long_as_it_exists(void **state)
     expect_not_said(scene, id);
 }
 
+static void a_key_goes_with_the_record_that_a_restore_replaces(void **state)
+{
+    struct scene *scene = *state;
+    static const char dump[] =
+        "{\"status\":\"created\",\"files\":[{\"name\":\"a.csv\",\"type\":\"uploaded\",\"key\":\"k/a\",\"bytes\":1}]}";
+    scene_chat_with_file(scene, "c1");
+    scene_hello(scene, "w1", 1);
+    call_keyed(scene, CALL_EXECUTE, 1, "c1", SCENE_TWO_STEPS, 9, 77);
+    scene_report(scene, WORK_STEP_FAILED, "{}", "{\"index\":0,\"message\":\"bad\",\"kind\":\"user\"}");
+    scene_call(scene, CALL_IMPORT_CHAT, 2, "c1", dump);
+    scene_clear(scene);
+    call_keyed(scene, CALL_EXECUTE, 3, "c1", SCENE_TWO_STEPS, 9, 77);
+    EXPECT_SAID(scene, "accepted #3"); /* the run it stood for is not on record any more */
+}
+
 static void the_record_remembers_keys(void **state)
 {
     struct scene *scene = *state;
@@ -99,6 +114,7 @@ int main(void)
         SCENARIO(another_request_under_the_key_is_refused),
         SCENARIO(what_was_refused_uses_no_key_up),
         SCENARIO(a_conversation_is_made_once_for_as_long_as_it_exists),
+        SCENARIO(a_key_goes_with_the_record_that_a_restore_replaces),
         SCENARIO(the_record_remembers_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
