@@ -135,10 +135,11 @@ struct model_job *model_jobs(const struct world *world)
 
 struct model_job *model_job(const struct world *world, const char *job_id)
 {
-    struct model_job *job = world->disk->jobs;
-    while (job && strcmp(job->row.job_id, job_id) != 0)
-        job = job->next;
-    return job;
+    struct model_job *found = NULL;
+    for (struct model_job *job = world->disk->jobs; job; job = job->next)
+        if ((!found || found->gone) && strcmp(job->row.job_id, job_id) == 0)
+            found = job;
+    return found;
 }
 
 const struct answer_row *model_answer(const struct world *world, const unsigned char id[REQUEST_ID_LEN])
@@ -189,7 +190,7 @@ static struct model_chat *place_of(struct store *self, const char *chat_id)
     for (struct model_chat *chat = self->chats + CHATS; chat < self->chats + ALL_CHATS; chat++) {
         if (chat->exists)
             continue;
-        *chat = (struct model_chat){.deletions = chat->deletions};
+        *chat = (struct model_chat){.deletions = chat->deletions, .deleted = chat->deleted};
         memcpy(chat->id, chat_id, strlen(chat_id) + 1);
         return chat;
     }
@@ -206,6 +207,7 @@ static void put_chat(struct store *self, const struct chat_row *row)
         *chat->history = (struct model_history){
             .next = self->histories, .chat_id = keep(self, row->chat_id), .epoch = keep(self, row->epoch)};
         self->histories = chat->history;
+        chat->history->restored = chat->deleted > 0 && chat->deleted == self->commits;
         chat->file_count = 0;
     }
     chat->exists = true;
@@ -222,6 +224,7 @@ static void delete_chat(struct store *self, const char *chat_id)
     struct model_chat *chat = &self->chats[model_chat_any(self->world, chat_id)];
     chat->exists = false;
     chat->deletions++;
+    chat->deleted = self->commits;
     for (struct model_answer *answer = self->answers; answer; answer = answer->next) {
         if (answer->gone || !answer->row.keyed || strcmp(answer->row.chat_id, chat_id) != 0)
             continue;
@@ -236,8 +239,9 @@ static void delete_chat(struct store *self, const char *chat_id)
 static void put_job(struct store *self, const struct job_row *row)
 {
     struct model_job *job = model_job(self->world, row->job_id);
-    if (!job) {
+    if (!job || job->gone) {
         job = take(self, sizeof *job);
+        job->restored = job_status_final(row->status);
         job->row = *row;
         job->row.job_id = keep(self, row->job_id);
         job->row.chat_id = keep(self, row->chat_id);

@@ -18,13 +18,15 @@ struct model_history {
     struct event_row *events;
     size_t count, room;
     size_t trimmed; /* so many of them retention has taken from the record */
+    bool restored;  /* it took the place of another one in one commit */
 };
 
 struct model_job {
     struct model_job *next; /* in the order they were accepted, over all chats */
     struct job_row row;
     struct step_row *steps; /* row.total_steps places; step_id NULL = not there */
-    bool gone;              /* its chat was deleted */
+    bool gone;              /* its chat was deleted, or restored: then there may be another one of this id */
+    bool restored;          /* it came with a dump */
     bool fresh, touched;    /* in the batch that is being committed */
     bool has_answer;        /* some request id leads to it */
     uint32_t ends, leases;
@@ -49,7 +51,7 @@ struct model_chat {
     struct model_history *history;
     struct file_row *files;
     size_t file_count, file_room;
-    uint64_t deletions;
+    uint64_t deletions, deleted; /* deleted: in this commit, the last time */
 };
 
 enum err model_store_new(struct store **out, struct world *world) MUST_CHECK;
@@ -62,8 +64,8 @@ const struct model_chat *model_chat(const struct world *world, int chat);
 /* NULL: no such epoch was ever on disk. */
 const struct model_history *model_history(const struct world *world, const char *chat_id, const char *epoch);
 struct model_history *model_histories(const struct world *world);
-struct model_job *model_jobs(const struct world *world); /* the oldest first */
-struct model_job *model_job(const struct world *world, const char *job_id);
+struct model_job *model_jobs(const struct world *world);                    /* the oldest first */
+struct model_job *model_job(const struct world *world, const char *job_id); /* one that is not gone, if there is */
 const struct answer_row *model_answer(const struct world *world, const unsigned char id[REQUEST_ID_LEN]);
 const struct model_answer *model_answers(const struct world *world);
 uint64_t model_commits(const struct world *world); /* the number of the newest */

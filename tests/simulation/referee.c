@@ -103,6 +103,8 @@ static void check_job_event(struct world *world, const struct event_row *row)
         world_fail(world, INV_JOB_KEPT, "%s of a job that is not on record: %s", row->type, row->job_id);
         return;
     }
+    if (job->restored && job->fresh)
+        return; /* the dump's own, under stamps and tokens of before */
     if (job->ends > 0)
         world_fail(world, job->row.status == JOB_CANCELLED ? INV_CANCEL : INV_ONE_END,
                    "%s after the last word of job %s", row->type, row->job_id);
@@ -179,8 +181,10 @@ static void check_token(struct world *world, struct model_job *job, const struct
 static void check_job(struct world *world, const struct job_row *row)
 {
     struct model_job *job = model_job(world, row->job_id);
-    if (!job) {
-        if (row->status != JOB_PENDING)
+    int number = model_chat_any(world, row->chat_id);
+    bool restore = number >= 0 && world->referee->restore_asked[number] && job_status_final(row->status);
+    if (!job || (job->gone && restore)) {
+        if (row->status != JOB_PENDING && !restore)
             world_fail(world, INV_JOB_KEPT, "job %s begins as %s", row->job_id, job_status_name(row->status));
         world->tally->jobs++;
         return;
@@ -245,19 +249,12 @@ static void check_answer(struct world *world, const struct answer_row *row)
                    row->status, row->job_id);
 }
 
-void referee_delete_asked(struct world *world, const char *chat_id)
-{
-    int number = model_chat_any(world, chat_id);
-    if (number >= 0)
-        world->referee->delete_asked[number] = true;
-}
-
 static void check_delete(struct world *world, const char *chat_id)
 {
     int number = number_of(world, chat_id);
     if (number < 0)
         return;
-    if (!world->referee->delete_asked[number])
+    if (!world->referee->delete_asked[number] && !world->referee->restore_asked[number])
         world_fail(world, INV_JOB_KEPT, "%s is deleted though nobody asked", chat_id);
     for (const struct model_job *job = model_jobs(world); job; job = job->next)
         if (!job->gone && strcmp(job->row.chat_id, chat_id) == 0 && !job_status_final(job->row.status))
@@ -308,10 +305,12 @@ void referee_committed(struct world *world)
         if (!job->touched)
             continue;
         job->touched = false;
+        if (job->restored)
+            job->ends = 1; /* retention may have taken its last word from the dump */
         if (job_status_final(job->row.status) != (job->ends > 0))
             world_fail(world, INV_ONE_END, "job %s is %s with %u terminal events", job->row.job_id,
                        job_status_name(job->row.status), job->ends);
-        if (job->fresh && !job->has_answer)
+        if (job->fresh && !job->has_answer && !job->restored)
             world_fail(world, INV_ONE_EFFECT, "job %s is on disk without its request id", job->row.job_id);
         job->fresh = false;
     }
@@ -463,9 +462,9 @@ void referee_leaves(struct world *world, const struct effect *effect)
     case EFFECT_ANSWER: referee_answer_leaves(world, effect); break;
     case EFFECT_FEED: check_feed(world, effect); break;
     case EFFECT_WORK: check_work(world, effect); break;
+    case EFFECT_QUERY: referee_query_leaves(world, effect->query); break;
     case EFFECT_PUBLISHED:
     case EFFECT_TAP:
-    case EFFECT_QUERY:
     case EFFECT_SWEEP:
     case EFFECT_NOTE: break;
     }

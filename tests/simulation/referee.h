@@ -21,7 +21,6 @@ void referee_leaves(struct world *world, const struct effect *effect);
 void referee_refuses(struct world *world, const unsigned char id[REQUEST_ID_LEN]);
 void referee_call_arrives(struct world *world, const struct request_frame *frame);
 void referee_work_arrives(struct world *world, const struct work_frame *frame);
-void referee_delete_asked(struct world *world, const char *chat_id);
 
 /* ---- callers and publishers ---- */
 
@@ -32,6 +31,7 @@ struct asked {
     bool waits; /* for the end of its run */
     bool keyed;
     struct idempotency key;
+    size_t events, files; /* of the dump that is to be restored */
 };
 void referee_asked(struct world *world, const struct asked *asked); /* copies it */
 void referee_answered(struct world *world, const struct asked *asked, const struct uplink_answer *answer);

@@ -19,20 +19,20 @@ bool referee_of_key(const struct model_answer *answer, const struct asked *asked
 
 /* ---- idempotency keys ---- */
 
-/* The answer that stands under a call's key; NULL when there is none, or when it came or went in the very turn that
- * ends: then another order of its requests may have decided. */
-static const struct answer_row *settled(const struct world *world, const struct asked *asked)
+/* The answer that stands under a call's key, NULL when there is none. false: it came or went in the very turn that
+ * ends, and another order of its requests may have decided. */
+static bool settled(const struct world *world, const struct asked *asked, const struct answer_row **out)
 {
-    const struct answer_row *row = NULL;
+    *out = NULL;
     for (const struct model_answer *at = model_answers(world); at; at = at->next) {
         if (!referee_of_key(at, asked))
             continue;
         if (at->commit == model_commits(world) || at->ended == model_commits(world))
-            return NULL;
+            return false;
         if (!at->gone)
-            row = &at->row;
+            *out = &at->row;
     }
-    return row;
+    return true;
 }
 
 /* Does this job belong to the call, by its id or its key, now or before its chat was deleted? */
@@ -72,13 +72,32 @@ static bool tells_conflict(uint16_t status, struct bytes message)
            memcmp(message.at, conflict, sizeof conflict - 1) == 0;
 }
 
+static void key_is_gone(struct world *world, const struct asked *asked)
+{
+    world_fail(world, INV_KEY_ANSWER, "%s is answered by its key, which went with its chat", call_name(asked->call));
+}
+
+void referee_query_leaves(struct world *world, const struct query *query)
+{
+    const struct asked *asked = referee_asked_of(world, query->id);
+    const struct answer_row *row;
+    if (query->kind == QUERY_JOB_END && asked && asked->keyed && !model_answer(world, query->id) &&
+        settled(world, asked, &row) && !row)
+        key_is_gone(world, asked);
+}
+
 /* What leaves for a keyed call that had no effect of its own. */
 static void check_keyed_leaves(struct world *world, const struct asked *asked, const struct request_frame *frame)
 {
-    const struct answer_row *row = settled(world, asked);
+    const struct answer_row *row;
     bool conflict = frame->kind == REQUEST_ANSWER && tells_conflict(frame->status, frame->message);
-    if (!row)
+    if (!settled(world, asked, &row))
         return;
+    if (!row) {
+        if (frame->kind == REQUEST_ACCEPTED || frame->status < 300 || conflict)
+            key_is_gone(world, asked);
+        return;
+    }
     if (row->fingerprint != asked->key.fingerprint) {
         world_saw(world, INV_KEY_OTHER);
         if (!conflict)
@@ -111,13 +130,35 @@ static void check_end_leaves(struct world *world, const struct answer_row *row, 
         referee_not_on_disk(world, "the end of a run", row->job_id);
 }
 
+/* A dump that is restored may know less of a run than its caller was told. */
+static bool was_restored(const struct world *world, const char *job_id)
+{
+    const struct model_job *job = model_jobs(world);
+    while (job && !(job->restored && strcmp(job->row.job_id, job_id) == 0))
+        job = job->next;
+    return job != NULL;
+}
+
+static void check_restore_leaves(struct world *world, const struct asked *asked, const struct request_frame *frame)
+{
+    const struct model_chat *chat = model_chat(world, asked->chat);
+    world_saw(world, INV_RESTORED);
+    if (frame->status == 422)
+        world_fail(world, INV_RESTORED, "a dump is refused: %.*s", (int)frame->message.len, frame->message.at);
+    if (frame->status != 200 || !chat->exists || chat->deleted != model_commits(world) || !chat->history->restored)
+        return; /* refused, or an answer of before that is told again */
+    if (chat->history->count < asked->events || chat->file_count < asked->files)
+        world_fail(world, INV_RESTORED, "%s has %zu events and %zu files, its dump had %zu and %zu", chat->row.chat_id,
+                   chat->history->count, chat->file_count, asked->events, asked->files);
+}
+
 /* By REST or by a WebSocket: who is told that a run is cancelled may rely on it. */
 static void check_cancel_leaves(struct world *world, const struct request_frame *frame)
 {
     char job_id[JOB_ID_MAX + 1];
     referee_text(frame->body.at, frame->body.len, "job_id", job_id, sizeof job_id);
     const struct model_job *job = model_job(world, job_id);
-    if (!job || job->row.status != JOB_CANCELLED)
+    if (!was_restored(world, job_id) && (!job || job->row.status != JOB_CANCELLED))
         world_fail(world, INV_CANCEL, "job %s is told to be cancelled and is %s", job_id,
                    job ? job_status_name(job->row.status) : "unknown");
 }
@@ -146,6 +187,8 @@ void referee_answer_leaves(struct world *world, const struct effect *effect)
         check_end_leaves(world, row, frame.status);
     if (asked && asked->call == CALL_CANCEL_JOB && frame.status == 200)
         check_cancel_leaves(world, &frame);
+    if (asked && asked->call == CALL_IMPORT_CHAT)
+        check_restore_leaves(world, asked, &frame);
     if (asked && asked->keyed && !own)
         check_keyed_leaves(world, asked, &frame);
 }
@@ -163,8 +206,11 @@ void referee_call_arrives(struct world *world, const struct request_frame *frame
         if (job && !job_status_final(job->row.status))
             world_saw(world, INV_KEY_WAITS);
     }
-    if (frame->call == CALL_DELETE_CHAT)
-        referee_delete_asked(world, frame->chat);
+    int chat = model_chat_any(world, frame->chat);
+    if (chat >= 0 && frame->call == CALL_DELETE_CHAT)
+        world->referee->delete_asked[chat] = true;
+    if (chat >= 0 && frame->call == CALL_IMPORT_CHAT)
+        world->referee->restore_asked[chat] = true;
 }
 
 /* ---- callers and publishers ---- */
@@ -206,7 +252,7 @@ static uint16_t end_status(const struct model_job *job)
 static void check_run_answer(struct world *world, const struct answer_row *row, uint16_t status)
 {
     const struct model_job *job = model_job(world, row->job_id);
-    if (status == 202)
+    if (status == 202 || was_restored(world, row->job_id))
         return;
     if (job && job->gone && status == 404)
         return; /* the chat was deleted, and its jobs with it */

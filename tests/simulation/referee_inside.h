@@ -20,7 +20,7 @@ struct referee {
     struct strmap *refused; /* request id -> itself: told "never" */
     struct strmap *tokens;  /* token -> job */
     struct strmap *calls;   /* request id -> struct asked, owned */
-    bool delete_asked[ALL_CHATS];
+    bool delete_asked[ALL_CHATS], restore_asked[ALL_CHATS];
     struct link_seen links[LINKS_MAX];
     size_t link_count;
     enum invariant blame;
@@ -33,5 +33,6 @@ void referee_not_on_disk(struct world *world, const char *what, const char *whic
 const struct asked *referee_asked_of(const struct world *world, const unsigned char id[REQUEST_ID_LEN]);
 bool referee_of_key(const struct model_answer *answer, const struct asked *asked);
 void referee_answer_leaves(struct world *world, const struct effect *effect);
+void referee_query_leaves(struct world *world, const struct query *query);
 
 #endif

@@ -66,4 +66,8 @@ void sim_caller_gateway_died(struct world *world, int gateway);
 void sim_caller_leaves(struct world *world, int i);
 bool sim_caller_idle(const struct world *world, int i);
 
+/* sim_dump: what people keep of their chats */
+void sim_dump_take(struct world *world, int chat); /* in place of an older one; nothing when there is nothing to keep */
+void sim_dumps_free(struct world *world);
+
 #endif

@@ -203,6 +203,17 @@ static void make_or_delete(struct sim_caller *self)
         create_any(self);
 }
 
+/* Somebody keeps what there is, or brings back what was kept. */
+static void dump_or_restore(struct sim_caller *self, int chat)
+{
+    const struct dump *dump = &self->world->dumps[chat];
+    if (!dump->record || chance_hit(&self->world->chance, 200))
+        sim_dump_take(self->world, chat);
+    else
+        call(self, (struct asked){.call = CALL_IMPORT_CHAT, .chat = chat, .events = dump->events, .files = dump->files},
+             dump->record);
+}
+
 static void do_something(struct sim_caller *self)
 {
     struct chance *chance = &self->world->chance;
@@ -213,6 +224,8 @@ static void do_something(struct sim_caller *self)
         ask_again(self);
     } else if (chance_hit(chance, 30)) {
         make_or_delete(self);
+    } else if (chance_hit(chance, 130)) {
+        dump_or_restore(self, chat);
     } else if (!now->exists || now->row.room) {
         snprintf(body, sizeof body, "{\"chat_id\":\"%s\"}", world_chats[chat]);
         ask(self, CALL_CREATE_CHAT, chat, body);

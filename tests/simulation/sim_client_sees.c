@@ -135,6 +135,9 @@ static void take_place(struct sim_client *self, int chat, const struct seen *see
         world_saw(world, INV_RESET_TOLD);
     if (strcmp(seen->how, "gap") == 0)
         world_saw(world, INV_GAP_TOLD);
+    const struct model_history *history = model_history(world, world_chats[chat], seen->epoch);
+    if (self->follows[chat] && history && history->restored && strcmp(seen->epoch, held->epoch) != 0)
+        world_saw(world, INV_EPOCHS);
     enum resume_start start = resume_connected(held, seen->how, seen->epoch[0] ? seen->epoch : NULL,
                                                (uint64_t)(seen->seq > 0 ? seen->seq : 0));
     if (start == RESUME_CONTINUE) {
@@ -243,7 +246,7 @@ static void see_record(struct sim_client *self, int chat, const struct seen *see
                    self->number, before, seen->chat, seen->seq);
         break;
     case RESUME_AGAIN:
-        world_fail(self->world, INV_PREFIX,
+        world_fail(self->world, strcmp(self->held[chat].epoch, seen->epoch) == 0 ? INV_PREFIX : INV_EPOCHS,
                    "client %d holds seq %" PRIu64 " of %s (epoch %.6s) and gets %" PRId64 " (epoch %.6s)", self->number,
                    before, seen->chat, self->held[chat].epoch, seen->seq, seen->epoch);
         break;

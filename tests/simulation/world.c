@@ -84,6 +84,8 @@ const struct invariant_row invariant_rows[INVARIANTS] = {
     [INV_PREFIX] = {"what a client applied is the record's prefix", "events applied by clients"},
     [INV_RESUME_SEAMLESS] = {"a resume goes on exactly where it was asked to", "connections resumed with a position"},
     [INV_RESET_TOLD] = {"another history is told by a new connected", "clients told of another epoch"},
+    [INV_EPOCHS] = {"two epochs are never applied as one", "restores told to clients that follow the chat"},
+    [INV_RESTORED] = {"a restored record is what its dump says", "restores answered"},
     [INV_GAP_TOLD] = {"what retention took is told as a gap", "clients told of a gap"},
     [INV_PROGRESS_GROWS] = {"progress never decreases within an attempt", "progress after progress of the same step"},
     [INV_PROGRESS_STAYS] = {"progress never crosses a durable event", "results seen after progress of their step"},
@@ -558,6 +560,7 @@ void world_destroy(struct world **self_p)
     for (int i = 0; i < GATEWAYS; i++)
         sim_gateway_free(self, i);
     sim_broker_free(self);
+    sim_dumps_free(self);
     model_store_free(&self->disk);
     referee_free(&self->referee);
     for (size_t i = 0; i < self->heap_len; i++)

@@ -73,6 +73,8 @@ enum invariant {
     INV_PREFIX,
     INV_RESUME_SEAMLESS,
     INV_RESET_TOLD,
+    INV_EPOCHS,
+    INV_RESTORED,
     INV_GAP_TOLD,
     INV_PROGRESS_GROWS,
     INV_PROGRESS_STAYS,
@@ -139,6 +141,12 @@ struct wish {
     char key[32], steps[200];
 };
 
+/* What somebody keeps of a chat, to restore it; see sim_dump.c. */
+struct dump {
+    char *record; /* NULL: nothing */
+    size_t events, files;
+};
+
 struct sim_broker;
 struct sim_gateway;
 struct sim_worker;
@@ -175,6 +183,7 @@ struct world {
     unsigned char last_id[REQUEST_ID_LEN]; /* the newest request id that was made */
     struct wish wishes[WISHES];            /* the newest */
     uint64_t wished;
+    struct dump dumps[CHATS];
 
     bool failed;
     enum invariant broken;
