@@ -147,6 +147,15 @@ HOSTILE = {
         "sheet1.xml: row 2, cell B2: there is no shared string '7' (the workbook has 1)"),
     "a sheet whose part is missing": (
         "a.xlsx", lambda: workbook({"S": GOOD_SHEET}, target="worksheets/gone.xml"), "the part of sheet 'S' is missing"),
+    "a sheet that is the workbook itself": (
+        "a.xlsx", lambda: workbook({"S": GOOD_SHEET}, target="workbook.xml"),
+        "workbook.xml: the part is no <worksheet> but a <workbook>"),
+    "a sheet that is its own relationships": (
+        "a.xlsx", lambda: workbook({"S": GOOD_SHEET}, target="_rels/workbook.xml.rels"),
+        "workbook.xml.rels: the part is no <worksheet> but a <Relationships>"),
+    "strings that are the sheet": (
+        "a.xlsx", lambda: workbook({"S": GOOD_SHEET}, {"xl/sharedStrings.xml": GOOD_SHEET}),
+        "sharedStrings.xml: the part is no <sst> but a <worksheet>"),
     "a cell outside every sheet": (
         "a.xlsx", lambda: workbook({"S": GOOD_SHEET.replace('"B2"', '"ZZZZ9999999"')}), "'ZZZZ9999999' is no cell of a sheet"),
     "a line of 70 MB": (
@@ -212,6 +221,8 @@ ENCODED = {
     "utf-8 with a mark": TEXT.encode("utf-8-sig"),
     "utf-16-le": b"\xFF\xFE" + TEXT.encode("utf-16-le"),
     "utf-16-be": b"\xFE\xFF" + TEXT.encode("utf-16-be"),
+    "utf-16-le without a mark": TEXT.encode("utf-16-le"),
+    "utf-16-be without a mark": TEXT.encode("utf-16-be"),
     "cp1252": TEXT.encode("cp1252"),
 }
 

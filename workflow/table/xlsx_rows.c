@@ -379,7 +379,7 @@ static enum err step(struct xlsx_rows *self, bool *got_row, struct fault *why)
     case XML_CLOSE: self->in_data = self->in_data && scan->depth >= 2; break;
     case XML_OPEN:
         if (scan->depth == 1)
-            break;
+            return xml_scan_want_root(scan, "worksheet", why);
         if (scan->depth == 2 && XML_IS(scan, "sheetData")) {
             self->in_data = true;
             break;

@@ -105,9 +105,11 @@ static enum err load(struct xlsx_strings *self, struct xml_scan *scan, struct fa
         enum err err = xml_scan_next(scan, &token, why);
         if (err != ERR_OK || token == XML_END)
             return err;
-        if (token != XML_OPEN || scan->depth == 1)
+        if (token != XML_OPEN)
             continue;
-        if (XML_IS(scan, "si")) {
+        if (scan->depth == 1) {
+            err = xml_scan_want_root(scan, "sst", why);
+        } else if (XML_IS(scan, "si")) {
             err = xlsx_strings_item(scan, &self->bytes, why);
             if (err == ERR_OK)
                 err = end_string(self, why);

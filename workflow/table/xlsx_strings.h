@@ -30,6 +30,8 @@ void xlsx_strings_fini(struct xlsx_strings *self);
 static inline struct cell xlsx_strings_cell(const struct xlsx_strings *self, uint32_t i)
 {
     uint32_t begin = i > 0 ? self->end[i - 1] : 0;
+    if (self->end[i] == begin) /* where all are empty there are no bytes to point into */
+        return cell_empty();
     return cell_text(self->bytes.data + begin, self->end[i] - begin);
 }
 

@@ -433,6 +433,14 @@ bool xml_scan_leaf(struct xml_scan *self, const char *name, size_t len)
     return true;
 }
 
+enum err xml_scan_want_root(const struct xml_scan *self, const char *name, struct fault *why)
+{
+    if (xml_scan_is(self, name, strlen(name)))
+        return ERR_OK;
+    return fault_set(why, ERR_INVALID, "the part is no <%s> but a <%.*s>", name,
+                     self->name_len < 40 ? (int)self->name_len : 40, self->name);
+}
+
 enum err xml_scan_skip(struct xml_scan *self, struct fault *why)
 {
     uint32_t outside = self->depth - 1;

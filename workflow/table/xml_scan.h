@@ -84,6 +84,9 @@ void xml_scan_take(struct xml_scan *self, const char *text, size_t len, const ch
 /* After XML_OPEN: goes on to behind the end tag of that element. */
 enum err xml_scan_skip(struct xml_scan *self, struct fault *why) MUST_CHECK;
 
+/* After the XML_OPEN of the root: ERR_INVALID when the part is of another kind. */
+enum err xml_scan_want_root(const struct xml_scan *self, const char *name, struct fault *why) MUST_CHECK;
+
 /* The text of the present XML_TEXT token decoded into `out`, which has room for text_len bytes: references replaced,
  * line ends made LF, valid UTF-8 of characters that XML 1.0 allows. */
 enum err xml_scan_text(const struct xml_scan *self, char *out, size_t *len, struct fault *why) MUST_CHECK;

@@ -100,6 +100,14 @@ static void strings_are_joined_and_unescaped(void **state)
         "zero| one |rich|a\a_x0041__x000D_\n|<A\xF0\x9F\x98\x80>|a c|<&;\n");
 }
 
+static void a_table_of_empty_strings_has_no_bytes(void **state)
+{
+    (void)state;
+    workbook_check(workbook_with(SHEET("<row><c t=\"s\"><v>0</v></c><c><v>1</v></c></row>"),
+                                 "<sst><si/><si><t/></si></sst>", NULL),
+                   NULL, "Unnamed: 0|1\n");
+}
+
 static void the_width_is_that_of_the_widest_row(void **state)
 {
     (void)state;
@@ -215,6 +223,9 @@ static void faults_say_where(void **state)
     check(SHEET("<row>" INLINE("\xFF") "</row>"),
           "!" P "sheet1.xml: row 1, cell A1: not well-formed XML at byte 117: it is not valid UTF-8");
     check("<worksheet><sheetData>", "!" P "sheet1.xml: not well-formed XML at byte 22: it ends too early");
+    check("<chartsheet/>", "!" P "sheet1.xml: the part is no <worksheet> but a <chartsheet>");
+    workbook_check(workbook_with("<worksheet/>", "<styleSheet/>", NULL), NULL,
+                   "!" P "sharedStrings.xml: the part is no <sst> but a <styleSheet>");
     check("<?xml version=\"1.0\" encoding=\"UTF-16\"?><worksheet/>",
           "!" P "sheet1.xml: the part is not encoded in UTF-8");
 }
@@ -226,6 +237,7 @@ int main(void)
         cmocka_unit_test(numbers_are_written_like_pythons),
         cmocka_unit_test(equal_values_of_a_column_read_like_the_first),
         cmocka_unit_test(strings_are_joined_and_unescaped),
+        cmocka_unit_test(a_table_of_empty_strings_has_no_bytes),
         cmocka_unit_test(the_width_is_that_of_the_widest_row),
         cmocka_unit_test(empty_rows_before_and_between_stay),
         cmocka_unit_test(the_farthest_cell_costs_nothing),
