@@ -1,13 +1,13 @@
 #include "table/encoding.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define REPLACEMENT 0xFFFD
 #define HIGH_BITS   0x8080808080808080u
+#define GUESS_BYTES 4096 /* from the file's beginning, looked at when it has no mark */
 
 static enum err read_at(int fd, void *into, size_t room, uint64_t offset, size_t *len, struct fault *why)
 {
@@ -103,6 +103,42 @@ size_t encoding_put(uint32_t code, char out[4])
     return 4;
 }
 
+static uint32_t unit_of(const unsigned char *pair, enum encoding encoding)
+{
+    return encoding == ENCODING_UTF16LE ? pair[0] | (uint32_t)pair[1] << 8 : (uint32_t)pair[0] << 8 | pair[1];
+}
+
+/* Characters a text file may hold; `high` says whether the unit before was the first half of one. */
+static bool is_text_unit(uint32_t unit, bool *high)
+{
+    bool low = unit >= 0xDC00 && unit <= 0xDFFF, wanted = *high;
+    *high = unit >= 0xD800 && unit <= 0xDBFF;
+    if (low != wanted || unit >= 0xFFFE)
+        return false;
+    return unit >= 0x20 || (unit >= '\t' && unit <= '\r');
+}
+
+bool encoding_guess_utf16(const unsigned char *bytes, size_t len, enum encoding *out)
+{
+    size_t nul[2] = {0, 0};
+    for (size_t i = 0; i + 1 < len; i += 2) {
+        nul[0] += bytes[i] == 0;
+        nul[1] += bytes[i + 1] == 0;
+    }
+    *out = nul[0] > nul[1] ? ENCODING_UTF16BE : ENCODING_UTF16LE;
+    size_t many = nul[*out == ENCODING_UTF16LE], few = nul[*out == ENCODING_UTF16BE];
+    if (many == 0 || many <= 2 * few || 4 * many < len / 2)
+        return false;
+    bool high = false, line_ends = false;
+    for (size_t i = 0; i + 1 < len; i += 2) {
+        uint32_t unit = unit_of(bytes + i, *out);
+        if (!is_text_unit(unit, &high))
+            return false;
+        line_ends = line_ends || unit == '\n' || unit == '\r';
+    }
+    return line_ends;
+}
+
 enum err encoding_open(struct encoding_reader *self, int fd, struct fault *why)
 {
     static const struct {
@@ -121,9 +157,12 @@ enum err encoding_open(struct encoding_reader *self, int fd, struct fault *why)
     self->encoding = ENCODING_ASCII_SO_FAR;
     self->begin = 0;
     self->size = (uint64_t)info.st_size;
-    char head[3];
+    const unsigned char *head = self->raw;
     size_t len;
-    enum err err = read_at(fd, head, sizeof head, 0, &len, why);
+    enum err err = read_at(fd, self->raw, GUESS_BYTES, 0, &len, why);
+    enum encoding guess;
+    if (err == ERR_OK && self->size % 2 == 0 && encoding_guess_utf16(head, len, &guess))
+        self->encoding = guess;
     for (size_t i = 0; err == ERR_OK && i < sizeof marks / sizeof *marks; i++) {
         if (len < marks[i].len || memcmp(head, marks[i].bytes, marks[i].len) != 0)
             continue;
@@ -210,8 +249,7 @@ static const uint16_t cp1252_codes[32] = {0x20AC, 0x0081, 0x201A, 0x0192, 0x201E
 
 static uint32_t unit_at(const struct encoding_reader *self, size_t at)
 {
-    uint32_t first = self->raw[at], second = self->raw[at + 1];
-    return self->encoding == ENCODING_UTF16LE ? first | second << 8 : first << 8 | second;
+    return unit_of(self->raw + at, self->encoding);
 }
 
 /* The next character of `raw`, which holds at least 4 bytes unless the file ends. */

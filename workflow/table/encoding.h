@@ -1,15 +1,17 @@
 /* encoding - reads a text file of any encoding as UTF-8, block by block, in constant memory.
  *
  * The encoding is told by a byte order mark (UTF-8, UTF-16LE, UTF-16BE; the mark itself is not given out). Without one
- * it is UTF-8 if the whole file is valid UTF-8, otherwise Windows-1252, otherwise (when the five bytes that
- * Windows-1252 leaves undefined occur) ISO 8859-1. The question is put off until the first byte that is not ASCII,
- * because up to there the answer makes no difference; then the rest of the file is looked through once. Half characters
- * and lone surrogates of UTF-16 become U+FFFD. Used by one thread. */
+ * it is UTF-16 if the file's beginning looks like it (encoding_guess_utf16()), UTF-8 if the whole file is valid UTF-8,
+ * otherwise Windows-1252, otherwise (when the five bytes that Windows-1252 leaves undefined occur) ISO 8859-1. The
+ * question is put off until the first byte that is not ASCII, because up to there the answer makes no difference; then
+ * the rest of the file is looked through once. Half characters and lone surrogates of UTF-16 become U+FFFD. Used by one
+ * thread. */
 #ifndef ENCODING_H
 #define ENCODING_H
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum encoding {
@@ -43,6 +45,11 @@ enum err encoding_read(struct encoding_reader *self, char *into, size_t room, si
 void encoding_rewind(struct encoding_reader *self);
 /* Bytes of the file consumed so far. */
 uint64_t encoding_consumed(const struct encoding_reader *self);
+
+/* Whether bytes from a file's beginning are UTF-16 without a byte order mark, and of which order: NUL bytes on one side
+ * of at least every fourth pair (line ends, digits and delimiters have one in any language), fewer than half as many on
+ * the other, and read as characters a line end and neither control characters nor half ones. */
+bool encoding_guess_utf16(const unsigned char *bytes, size_t len, enum encoding *out);
 
 /* Bytes of UTF-8 that `code` (a Unicode scalar value) takes; written to `out`. */
 size_t encoding_put(uint32_t code, char out[4]);

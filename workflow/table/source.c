@@ -1,5 +1,7 @@
 #include "table/source.h"
 
+#include "table/encoding.h"
+
 #include <errno.h>
 #include <strings.h>
 #include <unistd.h>
@@ -66,10 +68,12 @@ static void name_ending(const char *name, char out[ENDING_MAX])
     out[len] = '\0';
 }
 
-/* Text of any encoding this engine reads holds no control characters but tab and line ends, except after a UTF-16
- * byte order mark. */
+/* Text of any encoding this engine reads holds no control characters but tab and line ends, UTF-16 apart. */
 static bool looks_like_text(const unsigned char *bytes, size_t len)
 {
+    enum encoding guess;
+    if (encoding_guess_utf16(bytes, len, &guess))
+        return true;
     if (len >= 2 && ((bytes[0] == 0xFF && bytes[1] == 0xFE) || (bytes[0] == 0xFE && bytes[1] == 0xFF)))
         return true;
     for (size_t i = 0; i < len; i++)

@@ -61,6 +61,39 @@ static void without_a_mark_validity_decides(void **state)
     CHECK("x\xE2\x82", ENCODING_CP1252, "x\xC3\xA2\xE2\x80\x9A");
 }
 
+static void utf16_without_a_mark_is_guessed(void **state)
+{
+    (void)state;
+    CHECK("a\0,\0\xE9\0\n\0", ENCODING_UTF16LE, "a,\xC3\xA9\n");
+    CHECK("\0a\0,\0\xE9\0\n", ENCODING_UTF16BE, "a,\xC3\xA9\n");
+    CHECK("\x0D\x54,\0W[\n\0=\xD8\0\xDE\n\0", ENCODING_UTF16LE, "\xE5\x90\x8D,\xE5\xAD\x97\n\xF0\x9F\x98\x80\n");
+}
+
+static void nul_bytes_alone_are_no_utf16(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } cases[] = {
+        {"a\0\0b", 4},  /* as many on both sides */
+        {"a\0\1\0", 4}, /* a control character */
+        {"a\0=\xD8"
+         "b\0",
+         6}, /* half a character */
+        {"a\0\xFE\xFF"
+         "b\0",
+         6},                      /* no character */
+        {"a,b\n1,2\n3,\0\n", 12}, /* one of six pairs: a damaged file */
+        {"a\0b\n", 4},            /* without a line end */
+        {"abcd", 4},
+        {"", 0},
+    };
+    enum encoding guess;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_false(encoding_guess_utf16((const unsigned char *)cases[i].bytes, cases[i].len, &guess));
+}
+
 static void validity_is_that_of_rfc_3629(void **state)
 {
     (void)state;
@@ -135,6 +168,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(byte_order_marks_decide),
         cmocka_unit_test(without_a_mark_validity_decides),
+        cmocka_unit_test(utf16_without_a_mark_is_guessed),
+        cmocka_unit_test(nul_bytes_alone_are_no_utf16),
         cmocka_unit_test(validity_is_that_of_rfc_3629),
         cmocka_unit_test(every_character_is_put_as_valid_utf8),
         cmocka_unit_test(a_large_file_is_looked_through_to_its_end),
