@@ -80,14 +80,16 @@ static bool known(const struct assignment_file *files, size_t count, const char 
     return false;
 }
 
-/* The newest of the name; they come in the order of their uploads. */
+/* The newest of the name, or without one, of those beside the run's input; they come in the order of their uploads. */
 static struct assignment_file find_file(const struct assignment *self, const char *name)
 {
     const json_t *files = json_object_get(self->root, "files");
     for (size_t i = json_array_size(files); i-- > 0;) {
         const json_t *file = json_array_get(files, i);
         struct assignment_file found = {.name = text_of(file, "name"), .key = text_of(file, "key")};
-        if (found.name && found.key && strcmp(found.name, name) == 0)
+        bool fits =
+            name[0] ? found.name && strcmp(found.name, name) == 0 : json_is_true(json_object_get(file, "beside_input"));
+        if (found.name && found.key && fits)
             return found;
     }
     return (struct assignment_file){.name = NULL};
@@ -99,10 +101,14 @@ size_t assignment_sides(const struct assignment *self, size_t index, struct assi
     struct assignment_step step = assignment_step(self, index);
     const struct operation *operation = operation_find(step.operation);
     for (const struct argument *row = operation ? operation->arguments : NULL; row && row->name && count < max; row++) {
-        const char *text = row->type == ARGUMENT_FILE ? json_string_value(argument_find(row, step.arguments)) : NULL;
+        if (row->type != ARGUMENT_FILE)
+            continue;
+        const json_t *given = argument_find(row, step.arguments);
+        const char *text = given ? json_string_value(given) : "";
+        const char *name = text ? argument_file_name(text) : NULL;
         struct assignment_file found = {.name = NULL};
-        if (text)
-            found = find_file(self, argument_file_name(text));
+        if (name && (name[0] || !text[0])) /* a path that ends in a slash names no file */
+            found = find_file(self, name);
         if (found.name && !known(out, count, found.name))
             out[count++] = found;
     }

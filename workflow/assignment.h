@@ -35,7 +35,8 @@ void assignment_fini(struct assignment *self);
 
 struct assignment_step assignment_step(const struct assignment *self, size_t index);
 /* The chat's files that the step's operation reads beside its input, the newest of each name; at most max. They are
- * named by the arguments which the operation's table calls files; a name that no file has is left to the operation. */
+ * named by the arguments which the operation's table calls files; a name that no file has is left to the operation. An
+ * argument that was not given means the newest uploaded file that is not the run's input. */
 size_t assignment_sides(const struct assignment *self, size_t index, struct assignment_file *out, size_t max);
 
 #endif

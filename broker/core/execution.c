@@ -114,8 +114,15 @@ static void write_steps(const struct job *job, struct compose *out)
     compose_plain(out, "]");
 }
 
-static void write_names(const struct chat *chat, struct compose *out)
+/* What an operation takes that reads a second file and was told no name is beside the run's input. */
+static bool is_beside_input(const struct job *job, const struct chat_file *file)
 {
+    return file->type == FILE_UPLOADED && strcmp(file->name, job->input_name) != 0;
+}
+
+static void write_names(const struct job *job, struct compose *out)
+{
+    const struct chat *chat = job->chat;
     compose_plain(out, ",\"taken\":[");
     for (size_t i = 0; i < chat->file_count; i++) {
         compose_plain(out, i ? "," : "");
@@ -126,6 +133,8 @@ static void write_names(const struct chat *chat, struct compose *out)
         compose_plain(out, i ? ",{" : "{");
         compose_text(out, "name", chat->files[i].name);
         compose_text(out, "key", chat->files[i].key);
+        if (is_beside_input(job, &chat->files[i]))
+            compose_raw(out, "beside_input", "true");
         compose_plain(out, "}");
     }
     compose_plain(out, "]");
@@ -152,7 +161,7 @@ enum err execution_write_job(const struct core *core, const struct job *job, str
     compose_plain(&json, "}");
     compose_text(&json, "stem_of", stem);
     write_steps(job, &json);
-    write_names(chat, &json);
+    write_names(job, &json);
     compose_raw(&json, "save_intermediate", core->settings.save_intermediate_files ? "true" : "false");
     compose_plain(&json, "}");
     enum err err = json.err == ERR_OK ? buf_add(out, json.buf.data, json.buf.len) : json.err;

@@ -20,7 +20,8 @@
  *   "input":{"name","key"},                      the visible file or spool that first_step reads
  *   "stem_of":"orders.csv",                      name of the file that gives output names their stem
  *   "steps":[{"step_id","operation","arguments"}], "taken":[names that must not be used again],
- *   "files":[{"name","key"}],                    the chat's files, for operations that read a second one
+ *   "files":[{"name","key","beside_input"?}],    the chat's files, for operations that read a second one; beside_input:
+ *                                               true for uploaded ones of another name than the run's input
  *   "save_intermediate":bool}
  * EVENT bodies: `event` (the broker adds type, chat_id, job_id, attempt, seq, epoch, timestamp) and `detail`.
  *   every step event       event {"step_id","operation","message", ...}, detail {"index", ...}; beyond that:

@@ -47,7 +47,8 @@ static enum err bind_check(struct bind *self, const struct arguments *given, str
         return output_format_fault(format, why);
     if (self->key_count == 0)
         return fault_set(why, ERR_INVALID, "At least one comparison column must be specified");
-    if (arguments_text(given, "bind_file")[0] == '\0')
+    const char *file = arguments_text(given, "bind_file");
+    if (file[0] && !argument_file_name(file)[0])
         return fault_set(why, ERR_INVALID, "Argument 'bind_file' must name a file of this conversation");
     return ERR_OK;
 }
@@ -262,6 +263,12 @@ static enum err read_side(struct bind *self, struct source *side, struct fault *
 
 /* --- the step --- */
 
+static enum err open_side(const struct bind *self, struct step *step, struct source **out, struct fault *why)
+{
+    const char *name = argument_file_name(arguments_text(self->given, "bind_file"));
+    return step_side_source(step, name, arguments_get(self->given, "bind_sheet"), "bind_sheet", out, why);
+}
+
 static enum err bind_begin(void *state, struct step *step, const struct columns *in, struct fault *why)
 {
     struct bind *self = state;
@@ -273,7 +280,7 @@ static enum err bind_begin(void *state, struct step *step, const struct columns 
     if (err == ERR_OK)
         err = check_bind_names(self, why);
     if (err == ERR_OK)
-        err = step_side_source(step, argument_file_name(arguments_text(self->given, "bind_file")), &side, why);
+        err = open_side(self, step, &side, why);
     if (err == ERR_OK)
         err = find_keys(self, &side->columns, "bind", self->side_key_index, why);
     if (err == ERR_OK)
@@ -381,7 +388,9 @@ static void bind_fini(void *state)
 }
 
 /* clang-format off */
-#define BIND_FILE {"bind_file", NULL, ARGUMENT_FILE, NULL, "name of another file of the conversation; of a path, its last part counts"}
+#define BIND_FILE \
+    {"bind_file", NULL, ARGUMENT_FILE, NULL, "name of another file of the conversation, or a path that ends in it; not given: the newest other upload"}, \
+    {"bind_sheet", NULL, ARGUMENT_ANY, NULL, "the sheet of that file, as `sheet` is of the input"}
 #define BIND_COLUMNS {"bind_columns", "source_columns", ARGUMENT_TEXTS, "[]", "columns of that file to add"}
 #define FORMAT {"output_format", NULL, ARGUMENT_TEXT, "\"excel\"", "xlsx (or excel), csv, json"}
 /* clang-format on */

@@ -141,19 +141,42 @@ void step_data_summary(struct step *step, json_t *summary)
     step->data_summary = summary;
 }
 
-enum err step_side_source(struct step *step, const char *name, struct source **out, struct fault *why)
+/* A sheet as users name it: by its name or its number. */
+static enum err read_sheet(const json_t *sheet, const char *argument, struct read_options *how, char number[24],
+                           struct fault *why)
+{
+    if (json_is_string(sheet) && json_string_length(sheet) > 0) {
+        how->sheet = json_string_value(sheet);
+    } else if (json_is_integer(sheet)) {
+        snprintf(number, 24, "%lld", (long long)json_integer_value(sheet));
+        how->sheet = number;
+    } else if (sheet && !json_is_string(sheet)) {
+        return fault_set(why, ERR_INVALID, "Argument '%s' must be the name or the number of a sheet", argument);
+    }
+    return ERR_OK;
+}
+
+enum err step_side_source(struct step *step, const char *name, const json_t *sheet, const char *sheet_argument,
+                          struct source **out, struct fault *why)
 {
     const struct step_plan *plan = step->plan;
+    struct read_options how = {.sheet = NULL};
+    char number[24];
     *out = NULL;
-    for (size_t i = 0; i < plan->side_count; i++) {
-        if (strcmp(plan->sides[i].name, name) != 0)
+    enum err err = read_sheet(sheet, sheet_argument, &how, number, why);
+    for (size_t i = 0; err == ERR_OK && i < plan->side_count; i++) {
+        const struct step_side *side = &plan->sides[i];
+        if (name[0] && strcmp(side->name, name) != 0)
             continue;
-        enum err err = ERR_OK;
         if (!step->side[i])
-            err = source_open(&step->side[i], plan->sides[i].fd, name, NULL, why);
+            err = source_open(&step->side[i], side->fd, side->name, &how, why);
         *out = step->side[i];
         return err;
     }
+    if (err != ERR_OK)
+        return err;
+    if (!name[0])
+        return fault_set(why, ERR_NOT_FOUND, "There is no other uploaded file in this conversation");
     return fault_set(why, ERR_NOT_FOUND, "File '%s' not found in this conversation", name);
 }
 
@@ -203,22 +226,6 @@ static void look_at_clock(struct step *step)
 
 /* --- the run --- */
 
-/* The common argument `sheet`. */
-static enum err choose_sheet(struct step *step, struct fault *why)
-{
-    const json_t *sheet = argument_find(&common_arguments[0], step->plan->arguments);
-    if (json_is_string(sheet) && json_string_length(sheet) > 0) {
-        step->how.sheet = json_string_value(sheet);
-    } else if (json_is_integer(sheet)) {
-        snprintf(step->sheet_number, sizeof step->sheet_number, "%lld", (long long)json_integer_value(sheet));
-        step->how.sheet = step->sheet_number;
-    } else if (sheet && !json_is_string(sheet)) {
-        return fault_set(why, ERR_INVALID, "Argument '%s' must be the name or the number of a sheet",
-                         common_arguments[0].name);
-    }
-    return ERR_OK;
-}
-
 static enum err prepare(struct step *step, struct fault *why)
 {
     const struct step_plan *plan = step->plan;
@@ -236,7 +243,8 @@ static enum err prepare(struct step *step, struct fault *why)
         return fault_set(why, ERR_MEMORY, "Out of memory before the first row");
     enum err err = arguments_new(&step->arguments, operation->arguments, plan->arguments, why);
     if (err == ERR_OK)
-        err = choose_sheet(step, why);
+        err = read_sheet(argument_find(&common_arguments[0], plan->arguments), common_arguments[0].name, &step->how,
+                         step->sheet_number, why);
     return err == ERR_OK && operation->check ? operation->check(step->state, step->arguments, why) : err;
 }
 

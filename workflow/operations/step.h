@@ -27,8 +27,11 @@ enum err step_begin_text(struct step *step, const char *suffix, struct output **
 enum err step_begin_data(struct step *step, struct output **out, struct fault *why) MUST_CHECK;
 void step_data_summary(struct step *step, json_t *summary);
 
-/* A second table by the file name the user gave (bind); opened by the worker beforehand, borrowed. */
-enum err step_side_source(struct step *step, const char *name, struct source **out, struct fault *why) MUST_CHECK;
+/* A second table (bind), opened by the worker beforehand, borrowed: by the file name the user gave; "" when none was
+ * given: the file the worker chose. `sheet` is the user's value of the argument `sheet_argument`, or NULL; it counts
+ * when the table is asked for the first time. */
+enum err step_side_source(struct step *step, const char *name, const json_t *sheet, const char *sheet_argument,
+                          struct source **out, struct fault *why) MUST_CHECK;
 
 /* A member of the step's result ("statistics", "report"); the value is given away. */
 enum err step_result(struct step *step, const char *key, json_t *value, struct fault *why) MUST_CHECK;

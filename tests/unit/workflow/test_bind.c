@@ -55,6 +55,18 @@ static void every_row_stays_and_the_first_match_counts(void **state)
           orders, customers, table);
 }
 
+static void without_a_name_the_chosen_file_is_bound(void **state)
+{
+    (void)state;
+    binds("excel/bind-single-key", "{\"key_column\": \"cust\", \"source_columns\": [\"town\"]}", "cust\nc2\n",
+          customers, "cust|town\nc2|Oslo\n");
+    struct step_case self = {
+        .operation = "excel/bind-single-key", .arguments = "{\"comparison_column\": \"cust\"}", .input = orders};
+    step_case_run(&self);
+    assert_string_equal(self.why.text, "Excel operation failed: There is no other uploaded file in this conversation");
+    step_case_fini(&self);
+}
+
 static void several_keys_are_not_glued_together(void **state)
 {
     (void)state;
@@ -105,7 +117,10 @@ static void what_is_wrong_is_named(void **state)
          "Bind column 'cust' is a comparison column: it is in the source file already"},
         {SINGLE, "{" FILE ", \"comparison_column\": \"cust\", \"bind_columns\": [\"town\", \"town\"]}",
          "Bind column 'town' is listed twice"},
-        {SINGLE, "{\"comparison_column\": \"cust\"}", "Argument 'bind_file' must name a file of this conversation"},
+        {SINGLE, "{\"bind_file\": \"/etc/\", \"comparison_column\": \"cust\"}",
+         "Argument 'bind_file' must name a file of this conversation"},
+        {SINGLE, "{" FILE ", \"bind_sheet\": {}, \"comparison_column\": \"cust\"}",
+         "Argument 'bind_sheet' must be the name or the number of a sheet"},
         {SINGLE, "{\"bind_file\": \"/etc/passwd\", \"comparison_column\": \"cust\"}",
          "File 'passwd' not found in this conversation"},
         {SINGLE, "{" FILE ", \"comparison_column\": \"cust\", \"output_format\": \"xml\"}",
@@ -189,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_stays_and_the_first_match_counts),
+        cmocka_unit_test(without_a_name_the_chosen_file_is_bound),
         cmocka_unit_test(several_keys_are_not_glued_together),
         cmocka_unit_test(without_bind_columns_the_table_stays),
         cmocka_unit_test(the_format_can_be_chosen),

@@ -343,6 +343,18 @@ static void a_run_goes_on_from_a_later_step(void **state)
     assert_string_equal(detail_text(&self->events[1], "file", "name"), "in_search_1-2.csv");
 }
 
+static int sides_of(struct bench *self, const char *arguments, const char *more)
+{
+    char steps[512];
+    snprintf(steps, sizeof steps, "[{\"step_id\":\"s\",\"operation\":\"excel/bind-single-key\",\"arguments\":%s}]",
+             arguments);
+    start(self, steps, more);
+    finish(self);
+    CHECK_WHATS(self, WORK_STEP_STARTED, WORK_STEP_DONE, WORK_RUN_DONE);
+    const json_t *result = json_object_get(self->events[1].detail, "result");
+    return (int)json_integer_value(json_object_get(result, "sides"));
+}
+
 static void the_file_an_argument_names_is_handed_to_the_step(void **state)
 {
     struct bench *self = *state;
@@ -352,14 +364,23 @@ static void the_file_an_argument_names_is_handed_to_the_step(void **state)
              ",\"files\":[{\"name\":\"b.csv\",\"key\":\"nowhere\"},{\"name\":\"b.csv\",\"key\":\"%s\"},"
              "{\"name\":\"c.csv\",\"key\":\"nowhere\"}]",
              key);
-    start(self,
-          "[{\"step_id\":\"s\",\"operation\":\"excel/bind-single-key\","
-          "\"arguments\":{\"bind_file\":\"./uploads/b.csv\",\"comparison_column\":\"c.csv\"}}]",
-          more);
-    finish(self);
-    CHECK_WHATS(self, WORK_STEP_STARTED, WORK_STEP_DONE, WORK_RUN_DONE);
-    const json_t *result = json_object_get(self->events[1].detail, "result");
-    assert_int_equal(json_integer_value(json_object_get(result, "sides")), 1);
+    assert_int_equal(sides_of(self, "{\"bind_file\":\"./uploads/b.csv\",\"comparison_column\":\"c.csv\"}", more), 1);
+    assert_int_equal(sides_of(self, "{\"bind_file\":\"/etc/\"}", more), 0);
+    assert_int_equal(sides_of(self, "{\"bind_file\":7}", more), 0);
+    assert_int_equal(sides_of(self, "{}", more), 0);
+}
+
+static void without_a_name_the_newest_upload_beside_the_input_is_handed_on(void **state)
+{
+    struct bench *self = *state;
+    char key[FILES_KEY_MAX], more[1024];
+    put_file(self, "other", key);
+    snprintf(more, sizeof more,
+             ",\"files\":[{\"name\":\"a.csv\",\"key\":\"nowhere\",\"beside_input\":true},"
+             "{\"name\":\"b.csv\",\"key\":\"%s\",\"beside_input\":true},{\"name\":\"in.csv\",\"key\":\"nowhere\"}]",
+             key);
+    assert_int_equal(sides_of(self, "{\"bind_file\":\"\"}", more), 1);
+    assert_int_equal(sides_of(self, "{\"bind_file\":null}", more), 1);
 }
 
 static void a_failing_step_ends_the_job_and_leaves_no_file(void **state)
@@ -579,6 +600,7 @@ int main(void)
         cmocka_unit_test(a_step_that_makes_no_table_passes_its_input_on),
         cmocka_unit_test(a_run_goes_on_from_a_later_step),
         cmocka_unit_test(the_file_an_argument_names_is_handed_to_the_step),
+        cmocka_unit_test(without_a_name_the_newest_upload_beside_the_input_is_handed_on),
         cmocka_unit_test(a_failing_step_ends_the_job_and_leaves_no_file),
         cmocka_unit_test(jobs_that_cannot_be_read_fail_in_words),
         cmocka_unit_test(what_is_left_of_a_damaged_spool_is_not_taken_for_text),

@@ -165,11 +165,11 @@ static enum err twice_begin(void *state, struct step *step, const struct columns
     struct source *side, *again;
     struct row row;
     step_expect_passes(step, 2);
-    enum err err = step_side_source(step, "side.csv", &side, why);
+    enum err err = step_side_source(step, "side.csv", NULL, "", &side, why);
     if (err == ERR_OK)
         err = source_next(side, &row, why);
     self->side_read = err == ERR_OK && row.cell[0].len == 4 && memcmp(row.cell[0].is.text, "here", 4) == 0;
-    if (err == ERR_OK && (step_side_source(step, "side.csv", &again, why) != ERR_OK || again != side))
+    if (err == ERR_OK && (step_side_source(step, "side.csv", NULL, "", &again, why) != ERR_OK || again != side))
         return fault_set(why, ERR_INTERNAL, "asked twice, opened twice");
     return err == ERR_OK ? step_begin_table(step, "csv", in, step_look(step), why) : err;
 }
