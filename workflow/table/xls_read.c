@@ -125,7 +125,8 @@ static enum err set_shared(struct xls_read *self, uint32_t index, struct fault *
         return fault_set(why, ERR_INVALID, "row %u: the workbook is damaged: a cell's text does not exist",
                          self->coming.row + 1);
     const struct xls_text *text = &book->text[index];
-    self->coming.cell = cell_text(book->bytes.data + text->from, text->len);
+    /* Where all texts are empty there are no bytes to point into. */
+    self->coming.cell = text->len > 0 ? cell_text(book->bytes.data + text->from, text->len) : cell_empty();
     return ERR_OK;
 }
 

@@ -149,6 +149,23 @@ static void a_text_goes_on_in_the_next_record(void **state)
     reads(file_of(&biff), NULL, "\xC3\xA4\xC3\xB6uu\nb\n");
 }
 
+static void a_table_of_empty_texts_has_no_bytes(void **state)
+{
+    (void)state;
+    struct biff biff;
+    biff.len = 0;
+    PUT(&biff, 0x809, BOF_GLOBALS);
+    size_t sheet = biff.len + 4;
+    PUT(&biff, 0x85, "\0\0\0\0\0\0\1\0S");
+    PUT(&biff, 0xFC, "\1\0\0\0\1\0\0\0\0\0\0");
+    PUT(&biff, 0x0A, "");
+    biff.bytes[sheet] = (unsigned char)biff.len;
+    PUT(&biff, 0x809, BOF_SHEET);
+    PUT(&biff, 0xFD, "\0\0\0\0\0\0\0\0\0\0");
+    PUT(&biff, 0x204, "\0\0\1\0\0\0\1\0\0a");
+    reads(file_of(&biff), NULL, "Unnamed: 0|a\n");
+}
+
 static void damaged_files_are_refused_in_words(void **state)
 {
     (void)state;
@@ -225,8 +242,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_workbook_of_another_program_is_read), cmocka_unit_test(every_kind_of_cell_is_read),
-        cmocka_unit_test(a_text_goes_on_in_the_next_record),     cmocka_unit_test(damaged_files_are_refused_in_words),
-        cmocka_unit_test(a_cut_off_file_ends_in_words),          cmocka_unit_test(a_chain_that_goes_in_circles_ends),
+        cmocka_unit_test(a_text_goes_on_in_the_next_record),     cmocka_unit_test(a_table_of_empty_texts_has_no_bytes),
+        cmocka_unit_test(damaged_files_are_refused_in_words),    cmocka_unit_test(a_cut_off_file_ends_in_words),
+        cmocka_unit_test(a_chain_that_goes_in_circles_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
