@@ -201,6 +201,28 @@ def test_a_sparse_sheet_costs_nothing(shared_stack):
     assert time.monotonic() - start < SECONDS_MAX
 
 
+def test_rows_of_nothing_cost_nothing_in_any_operation(shared_stack):
+    far = GOOD_SHEET.replace("</sheetData>", '<row r="1048576"><c r="XFA1048576"><v>7</v></c></row></sheetData>')
+    chat = shared_stack.create_chat()
+    assert shared_stack.upload(chat, "towns.csv", "a,town\n1,Oslo\n").status == 200
+    assert shared_stack.upload(chat, "far.xlsx", workbook({"S": far})).status == 200
+    steps = [
+        {"operation": "normalization/apply", "arguments": {"normalizations": [
+            {"column_name": "a", "normalization_type": "z_score"}, {"column_name": "b", "normalization_type": "uppercase"}]}},
+        {"operation": "excel/bind-single-key", "arguments": {
+            "bind_file": "towns.csv", "comparison_column": "a", "bind_columns": ["town"]}},
+        {"operation": "excel/map-columns", "arguments": {"mapping": {"b": "b", "far": "Unnamed: 16380", "t": "town"}}},
+        {"operation": "excel/extract-columns", "arguments": {"columns": ["b", "far", "t"], "remove_duplicates": True}},
+    ]
+    start = time.monotonic()
+    answer = shared_stack.execute(chat, steps, timeout=SECONDS_MAX)
+    assert answer.status == 200, answer
+    columns = answer.data["results"][3]["data"]["columns"]
+    assert [columns[name]["values"] for name in ("b", "far", "t")] == [["2", ""], ["", "7"], [""]]
+    assert columns["b"]["total_count"] == 1048575
+    assert time.monotonic() - start < SECONDS_MAX
+
+
 def test_keys_of_one_length_and_form_do_not_collide(shared_stack):
     keys = "".join("%016x\n" % (i << 20) for i in range(300000))
     chat = shared_stack.create_chat()

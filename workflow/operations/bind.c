@@ -30,7 +30,9 @@ struct bind {
     struct buf text;          /* of these cells: does not move while the batch has rows */
     uint64_t number[BATCH_ROWS];
     uint32_t hash[BATCH_ROWS];
-    uint32_t batch; /* rows in it */
+    bool
+        blank[BATCH_ROWS]; /* the source's cells of that row of the batch are all empty, and stay so while it is true */
+    uint32_t batch;        /* rows in it */
     struct buf key_bytes, value_bytes;
     struct key_table *table;
     uint64_t memory_max;
@@ -307,7 +309,8 @@ static enum err emit(struct bind *self, struct step *step, uint32_t i, struct fa
         decode_value(self, value, cell + self->own_count);
     for (uint32_t k = 0; k < self->bind_count && !value; k++)
         cell[self->own_count + k] = cell_empty();
-    struct row out = {.number = self->number[i], .count = self->columns.count, .cell = cell};
+    struct row out = {
+        .number = self->number[i], .count = self->columns.count, .cell = cell, .blank = self->blank[i] && !value};
     return step_emit(step, &out, why);
 }
 
@@ -328,13 +331,28 @@ static bool has_text(const struct cell *cell)
     return cell->kind == CELL_TEXT || cell->kind == CELL_ERROR;
 }
 
+/* Bytes of the row's texts. A sparse sheet has a million rows of nothing, each thousands of cells wide. */
+static size_t text_bytes(const struct bind *self, const struct row *in)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < self->own_count && !in->blank; i++)
+        bytes += has_text(&in->cell[i]) ? in->cell[i].len : 0;
+    return bytes;
+}
+
 static enum err copy_row(struct bind *self, const struct row *in, size_t bytes)
 {
     char *to;
+    bool *blank = &self->blank[self->batch];
+    struct cell *cell = batch_cells(self, self->batch);
+    if (in->blank && !*blank)
+        cells_clear(cell, self->own_count);
+    *blank = in->blank;
+    if (*blank)
+        return ERR_OK;
     enum err err = buf_extend(&self->text, bytes, &to);
     if (err != ERR_OK)
         return err;
-    struct cell *cell = batch_cells(self, self->batch);
     for (uint32_t i = 0; i < self->own_count; i++) {
         cell[i] = in->cell[i];
         if (!has_text(&cell[i]))
@@ -350,9 +368,7 @@ static enum err bind_row(void *state, struct step *step, const struct row *in, s
 {
     struct bind *self = state;
     const char *key;
-    size_t len, bytes = 0;
-    for (uint32_t i = 0; i < self->own_count; i++)
-        bytes += has_text(&in->cell[i]) ? in->cell[i].len : 0;
+    size_t len, bytes = text_bytes(self, in);
     enum err err = ERR_OK;
     if (self->batch == BATCH_ROWS || (self->batch > 0 && self->text.len + bytes > BATCH_BYTES))
         err = flush_batch(self, step, why);

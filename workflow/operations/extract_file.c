@@ -12,6 +12,7 @@ struct extract {
     uint32_t count;
     uint32_t *index;   /* of the i-th column asked for */
     struct cell *cell; /* the row being built */
+    bool blank;        /* all of `cell` are empty */
     struct header header;
     struct row_set *seen; /* NULL when duplicates stay */
 };
@@ -66,14 +67,15 @@ static enum err extract_row(void *state, struct step *step, const struct row *in
 {
     struct extract *self = state;
     bool wanted = true;
-    for (uint32_t i = 0; i < self->count; i++)
+    for (uint32_t i = 0; i < self->count && !(in->blank && self->blank); i++)
         self->cell[i] = in->cell[self->index[i]];
+    self->blank = in->blank;
     if (self->seen) {
         enum err err = row_set_add(self->seen, self->cell, self->count, &wanted, why);
         if (err != ERR_OK)
             return err;
     }
-    struct row out = {.number = in->number, .count = self->count, .cell = self->cell};
+    struct row out = {.number = in->number, .count = self->count, .cell = self->cell, .blank = in->blank};
     return wanted ? step_emit(step, &out, why) : ERR_OK;
 }
 

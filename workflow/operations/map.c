@@ -18,6 +18,8 @@ struct map {
     uint32_t count;
     struct target *target;
     struct cell *cell; /* the row being built */
+    bool standards;    /* at least one target has a default */
+    bool blank;        /* all of `cell` are empty */
     struct header header;
 };
 
@@ -108,7 +110,8 @@ static enum err read_targets(struct map *self, const struct columns *in, struct 
         if (err != ERR_OK)
             return err;
         self->cell[i] = cell_text(key, key_len);
-        err = read_target(&self->target[i++], key, how, in, why);
+        err = read_target(&self->target[i], key, how, in, why);
+        self->standards |= self->target[i++].standard.kind != CELL_EMPTY;
     }
     return err == ERR_OK ? header_make(&self->header, self->cell, self->count, why) : err;
 }
@@ -126,16 +129,24 @@ static enum err map_begin(void *state, struct step *step, const struct columns *
     return step_begin_table(step, "xlsx", &self->header.columns, step_look(step), why);
 }
 
-static enum err map_row(void *state, struct step *step, const struct row *in, struct fault *why)
+static void fill_cells(struct map *self, const struct row *in)
 {
-    struct map *self = state;
     for (uint32_t i = 0; i < self->count; i++) {
         const struct target *target = &self->target[i];
         const struct cell *cell = target->from_source ? &in->cell[target->index] : &target->standard;
         bool missing = cell->kind == CELL_EMPTY || cell->kind == CELL_ERROR;
         self->cell[i] = missing ? target->standard : *cell;
     }
-    struct row out = {.number = in->number, .count = self->count, .cell = self->cell};
+}
+
+static enum err map_row(void *state, struct step *step, const struct row *in, struct fault *why)
+{
+    struct map *self = state;
+    bool blank = in->blank && !self->standards;
+    if (!blank || !self->blank)
+        fill_cells(self, in);
+    self->blank = blank;
+    struct row out = {.number = in->number, .count = self->count, .cell = self->cell, .blank = blank};
     return step_emit(step, &out, why);
 }
 

@@ -56,6 +56,12 @@ static inline struct cell cell_text(const char *text, size_t len)
 
 #define CELL_NUMBER_MAX 40 /* bytes that cell_as_text() may need for a number or truth value */
 
+static inline void cells_clear(struct cell *cell, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        cell[i] = cell_empty();
+}
+
 /* The cell as text: EMPTY and ERROR -> "" (ERROR prints as nothing everywhere but in the formats that have a null),
  * INTEGER, REAL and TRUTH -> Python's str() (`7`, `2.0`, `1e-07`, `True`), written into `space`.
  * Returns the text (borrowed from the cell or `space`) and its length. */

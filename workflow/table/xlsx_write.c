@@ -185,6 +185,11 @@ static enum err start_row(struct xlsx_write *self, struct fault *why)
     return ERR_OK;
 }
 
+static bool is_nothing(const struct cell *cell)
+{
+    return cell->kind == CELL_EMPTY || cell->kind == CELL_ERROR;
+}
+
 /* A row without a value is left out: rows say their number. */
 static enum err add_row(struct xlsx_write *self, const struct row *row, bool is_header, struct fault *why)
 {
@@ -194,13 +199,14 @@ static enum err add_row(struct xlsx_write *self, const struct row *row, bool is_
     count_row(self);
     const struct cell *cells = row->cell;
     uint32_t first = row->blank ? row->count : 0, count = row->count;
-    while (first < count && (cells[first].kind == CELL_EMPTY || cells[first].kind == CELL_ERROR))
+    while (first < count && is_nothing(&cells[first]))
         first++;
     if (first == count)
         return ERR_OK;
     enum err err = start_row(self, why);
     for (uint32_t i = first; i < count && err == ERR_OK; i++)
-        err = add_cell(self, i, is_header, &cells[i], why);
+        if (!is_nothing(&cells[i]))
+            err = add_cell(self, i, is_header, &cells[i], why);
     if (err == ERR_OK && buf_add(&self->xml, "</row>", 6) != ERR_OK)
         err = fault_set(why, ERR_MEMORY, "Out of memory");
     return err;

@@ -213,6 +213,8 @@ static struct step_call call_map(const struct columns *in)
 {
     static const char *const standards[] = {"7", "2.0", "1e-07", "1e+20", "true", "false", "\"_x0041_\"", "0.1"};
     json_t *mapping = json_pack("{s:o}", "kept", any_column(in));
+    if (pick(4) == 0)
+        return (struct step_call){"excel/map-columns", json_pack("{s:o}", "mapping", mapping), -1};
     json_object_set_new(mapping, "filled",
                         json_pack("{s:o, s:o}", "source", any_column(in), "default",
                                   json_loads(standards[pick(8)], JSON_DECODE_ANY, NULL)));

@@ -43,6 +43,7 @@ struct normalize {
     uint32_t in_count, backup_count;
     uint32_t *backup;  /* columns kept, in the order in which they are appended */
     struct cell *cell; /* the row on its way: the input's columns, then the kept ones */
+    bool blank;        /* the row before was: nothing but requested and kept columns of `cell` may hold something */
     struct header header;
     int64_t started_us;
     uint64_t total_rows; /* of the input */
@@ -300,12 +301,31 @@ static void finish_cells(struct normalize *self)
     }
 }
 
+/* A sparse sheet has a million rows of nothing, each thousands of cells wide: of those only the columns that the
+ * normalizations have touched are looked at. */
+static void take_row(struct normalize *self, const struct row *in)
+{
+    bool again = in->blank && self->blank;
+    self->blank = in->blank;
+    for (size_t i = 0; i < self->count && again; i++)
+        self->cell[self->request[i].column] = cell_empty();
+    if (!again && self->in_count > 0)
+        memcpy(self->cell, in->cell, self->in_count * sizeof *self->cell);
+}
+
+static bool is_still_blank(const struct normalize *self)
+{
+    bool blank = self->blank;
+    for (size_t i = 0; i < self->count && blank; i++)
+        blank = !self->request[i].live || self->cell[self->request[i].column].kind == CELL_EMPTY;
+    return blank;
+}
+
 static enum err normalize_row(void *state, struct step *step, const struct row *in, struct fault *why)
 {
     struct normalize *self = state;
     bool last = is_last_pass(self, step), keep;
-    if (self->in_count > 0)
-        memcpy(self->cell, in->cell, self->in_count * sizeof *self->cell);
+    take_row(self, in);
     enum err err = transform_row(self, step_pass(step), last && self->wants_report, in, &keep, why);
     if (err != ERR_OK || !last)
         return err;
@@ -315,7 +335,10 @@ static enum err normalize_row(void *state, struct step *step, const struct row *
     finish_cells(self);
     for (uint32_t i = 0; i < self->backup_count; i++)
         self->cell[self->in_count + i] = in->cell[self->backup[i]];
-    struct row out = {.number = in->number, .count = self->in_count + self->backup_count, .cell = self->cell};
+    struct row out = {.number = in->number,
+                      .count = self->in_count + self->backup_count,
+                      .cell = self->cell,
+                      .blank = is_still_blank(self)};
     return step_emit(step, &out, why);
 }
 
