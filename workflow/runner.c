@@ -281,7 +281,7 @@ static enum err open_fds(struct runner *self, int *fds, size_t *count, struct fa
     if (pipe2(pipe_fds, O_CLOEXEC) != 0)
         return fault_errno(why, "cannot listen to the step's process");
     self->report_fd = pipe_fds[0];
-    fds[STEP_FD_REPORT - STEP_FD_REPORT] = pipe_fds[1];
+    fds[0] = pipe_fds[1]; /* STEP_FD_REPORT is the first */
     if (fcntl(self->report_fd, F_SETFL, O_NONBLOCK) != 0)
         return fault_errno(why, "cannot listen to the step's process");
     enum err err = open_input(self, &fds[STEP_FD_INPUT - STEP_FD_REPORT], why);

@@ -91,8 +91,8 @@ static enum verdict_kind timeout(const struct verdict_facts *facts, char *text)
 
 static enum verdict_kind forbidden(const char *call, char *text)
 {
-    snprintf(text, FAULT_TEXT_MAX, "The step tried a forbidden system call (%s) and was stopped (workflow.sandbox)",
-             call);
+    snprintf(text, FAULT_TEXT_MAX,
+             "The step tried a forbidden system call (%s) and was stopped (workflow.sandbox: full)", call);
     return VERDICT_SERVER;
 }
 

@@ -39,8 +39,9 @@ static void each_signal_has_its_words(void **state)
     check_signal(SIGXFSZ, 0, VERDICT_USER,
                  "The step's output is larger than its limit of 5 MiB (workflow.output_bytes_max_mb)");
     check_signal(SIGSEGV, 0, VERDICT_SERVER, "The step crashed (SIGSEGV)");
-    check_signal(SIGSYS, 0, VERDICT_SERVER,
-                 "The step tried a forbidden system call (its name was hidden) and was stopped (workflow.sandbox)");
+    check_signal(
+        SIGSYS, 0, VERDICT_SERVER,
+        "The step tried a forbidden system call (its name was hidden) and was stopped (workflow.sandbox: full)");
 }
 
 static void a_report_speaks_for_the_step(void **state)
@@ -63,7 +64,7 @@ static void a_report_speaks_for_the_step(void **state)
     check(failed, &counted, VERDICT_USER, "too many keys (workflow.step_memory_mb)");
     struct report unknown = {.kind = REPORT_FORBIDDEN, .call = 4000000000u};
     check(failed, &unknown, VERDICT_SERVER,
-          "The step tried a forbidden system call (number 4000000000) and was stopped (workflow.sandbox)");
+          "The step tried a forbidden system call (number 4000000000) and was stopped (workflow.sandbox: full)");
 }
 
 static void a_process_that_never_ran_is_nobodys_data(void **state)

@@ -376,7 +376,7 @@ static void an_error_of_the_data_is_the_users(void **state)
 static void forbidden_calls_are_named(void **state)
 {
     check_fails(state, "open_file", VERDICT_SERVER,
-                "forbidden system call (openat) and was stopped (workflow.sandbox)");
+                "forbidden system call (openat) and was stopped (workflow.sandbox: full)");
     check_fails(state, "connect_out", VERDICT_SERVER, "forbidden system call (socket)");
     check_fails(state, "exec_shell", VERDICT_SERVER, "forbidden system call (execve)");
     check_fails(state, "trace_parent", VERDICT_SERVER, "forbidden system call (ptrace)");
