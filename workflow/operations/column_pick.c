@@ -81,7 +81,7 @@ static void pick_plainly(struct column_pick *self, const struct columns *in)
 }
 
 enum err column_pick_make(struct column_pick *out, const struct arguments *given, const struct columns *in,
-                          bool plainly, struct fault *why)
+                          struct fault *why)
 {
     *out = (struct column_pick){.count = 0};
     json_t *mapping = arguments_get(given, "column_mapping");
@@ -91,7 +91,7 @@ enum err column_pick_make(struct column_pick *out, const struct arguments *given
         err = no_memory(why);
     if (err == ERR_OK && json_object_size(mapping) > 0)
         err = pick_mapped(out, mapping, in, why);
-    else if (err == ERR_OK && plainly)
+    else if (err == ERR_OK)
         pick_plainly(out, in);
     if (err != ERR_OK)
         column_pick_fini(out);

@@ -17,9 +17,9 @@ struct column_pick {
     uint32_t *offered;
 };
 
-/* plainly: without a mapping take the columns under their own names; otherwise take none. */
+/* Without a mapping the columns are taken under their own names. */
 enum err column_pick_make(struct column_pick *out, const struct arguments *given, const struct columns *in,
-                          bool plainly, struct fault *why) MUST_CHECK;
+                          struct fault *why) MUST_CHECK;
 void column_pick_fini(struct column_pick *self);
 
 const struct picked *column_pick_find(const struct column_pick *self, const char *name, size_t len); /* or NULL */

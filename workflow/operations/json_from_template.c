@@ -68,7 +68,7 @@ static enum err fill_begin(void *state, struct step *step, const struct columns 
 {
     struct fill *self = state;
     self->columns = in->count;
-    enum err err = column_pick_make(&self->pick, self->given, in, false, why);
+    enum err err = column_pick_make(&self->pick, self->given, in, why);
     if (err == ERR_OK && self->mode == MODE_SINGLE)
         err = json_template_new(&self->alone, self->object, &self->pick, self->out.pretty, 0, why);
     unsigned depth = self->mode == MODE_NESTED ? 2 : 1;
@@ -147,7 +147,7 @@ static void fill_fini(void *state)
 
 static const struct argument fill_arguments[] = {
     {"template", NULL, ARGUMENT_ANY, NULL, "the object, or a text that holds it as JSON"},
-    {"column_mapping", NULL, ARGUMENT_OBJECT, "{}", "placeholder: column"},
+    {"column_mapping", NULL, ARGUMENT_OBJECT, "{}", "placeholder: column; empty: every usable column under its name"},
     {"columns", NULL, ARGUMENT_TEXTS, "[]", "the columns that may be used; empty: all"},
     {"aggregation_mode", NULL, ARGUMENT_TEXT, "\"array\"",
      "array; single: one row stands alone; nested: {\"items\": [...], \"count\": n}"},

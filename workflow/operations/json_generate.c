@@ -3,6 +3,7 @@
 #include "buf.h"
 #include "operations/held_row.h"
 #include "operations/json_stream.h"
+#include "operations/mapping.h"
 #include "operations/step.h"
 
 #include <stdlib.h>
@@ -99,19 +100,22 @@ static enum err name_members(struct generate *self, const struct columns *in, co
                              struct fault *why)
 {
     struct buf missing = BUF_INIT(FAULT_TEXT_MAX);
-    const char *column;
-    size_t len;
-    json_t *key;
+    bool turned = mapping_has_columns(mapping, in, MAPPING_VALUES); /* {key: column}, as a front end writes it */
+    const char *left;
+    size_t left_len;
+    json_t *right;
     enum err err = ERR_OK, full = ERR_OK;
-    json_object_keylen_foreach(mapping, column, len, key)
+    json_object_keylen_foreach(mapping, left, left_len, right)
     {
-        int64_t index = columns_find(in, column, len);
+        const char *text = json_string_value(right);
+        size_t len = json_string_length(right);
+        int64_t index = turned ? columns_find(in, text, len) : columns_find(in, left, left_len);
         if (index < 0 || !offered[index])
-            full = full == ERR_OK ? buf_printf(&missing, "%s%s", missing.len ? ", " : "", column) : full;
-        else if (!json_is_string(key))
-            err = fault_set(why, ERR_INVALID, "The key of column '%s' in 'column_mapping' must be a text", column);
+            full = full == ERR_OK ? buf_printf(&missing, "%s%s", missing.len ? ", " : "", turned ? text : left) : full;
+        else if (!text)
+            err = fault_set(why, ERR_INVALID, "The key of column '%s' in 'column_mapping' must be a text", left);
         else
-            err = add_member(self, json_string_value(key), json_string_length(key), (uint32_t)index, why);
+            err = add_member(self, turned ? left : text, turned ? left_len : len, (uint32_t)index, why);
         if (err != ERR_OK)
             break;
     }
@@ -240,7 +244,8 @@ static void generate_fini(void *state)
 
 static const struct argument generate_arguments[] = {
     {"columns", NULL, ARGUMENT_TEXTS, "[]", "the columns that may be used; empty: all"},
-    {"column_mapping", NULL, ARGUMENT_OBJECT, "{}", "column: key in the object; empty: every column under its name"},
+    {"column_mapping", NULL, ARGUMENT_OBJECT, "{}",
+     "column: key in the object, or all of them the other way round; empty: every column under its name"},
     {"pretty_print", NULL, ARGUMENT_TRUTH, "true", "an indent of two, or one line"},
     {"null_handling", NULL, ARGUMENT_TEXT, "\"include\"",
      "include: an empty cell is \"\", an error value null; exclude: both are left out; default: both are \"\""},

@@ -1,5 +1,6 @@
 /* excel/map-columns: a new table whose columns are named, ordered and filled by a mapping.
  * An empty cell counts as missing, so a default fills it: files have no other kind of nothing. */
+#include "operations/mapping.h"
 #include "operations/step.h"
 #include "table/header.h"
 
@@ -15,6 +16,7 @@ struct map {
     json_t *mapping;      /* borrowed from the arguments: target -> source or {source, default} */
     json_t *other_naming; /* the same from an existing front end, perhaps the other way round; or NULL */
     json_t *turned;       /* owned: other_naming as a mapping */
+    bool keeps_others;    /* the columns that no target reads stay too */
     uint32_t count;
     struct target *target;
     struct cell *cell; /* the row being built */
@@ -26,6 +28,7 @@ struct map {
 static enum err map_check(void *state, const struct arguments *given, struct fault *why)
 {
     struct map *self = state;
+    self->keeps_others = arguments_truth(given, "keep_unmapped");
     self->mapping = arguments_get(given, "mapping");
     if (json_object_size(self->mapping) > 0)
         return ERR_OK;
@@ -39,20 +42,6 @@ static enum err map_check(void *state, const struct arguments *given, struct fau
 static int64_t find_value(const struct columns *in, const json_t *value)
 {
     return json_is_string(value) ? columns_find(in, json_string_value(value), json_string_length(value)) : -1;
-}
-
-/* {"old": "new"}: every key is a column of the file and no value is. */
-static bool names_new_columns(json_t *mapping, const struct columns *in)
-{
-    const char *key;
-    size_t key_len;
-    json_t *value;
-    json_object_keylen_foreach(mapping, key, key_len, value)
-    {
-        if (!json_is_string(value) || find_value(in, value) >= 0 || columns_find(in, key, key_len) < 0)
-            return false;
-    }
-    return true;
 }
 
 /* Two old columns given the same new name cannot both have it. */
@@ -88,31 +77,76 @@ static enum err read_target(struct target *out, const char *name, const json_t *
     return ERR_OK;
 }
 
-static enum err allocate(struct map *self, struct fault *why)
+static enum err allocate(struct map *self, const struct columns *in, struct fault *why)
 {
-    self->count = (uint32_t)json_object_size(self->mapping);
-    self->target = calloc(self->count, sizeof *self->target);
-    self->cell = calloc(self->count, sizeof *self->cell);
+    size_t room = json_object_size(self->mapping) + (self->keeps_others ? in->count : 0);
+    self->target = calloc(room, sizeof *self->target);
+    self->cell = calloc(room, sizeof *self->cell);
     if (!self->target || !self->cell)
         return fault_set(why, ERR_MEMORY, "Out of memory while reading the mapping");
     return ERR_OK;
 }
 
-static enum err read_targets(struct map *self, const struct columns *in, struct fault *why)
+static void add_target(struct map *self, const struct cell *name, const struct target *target)
 {
-    enum err err = allocate(self, why);
+    self->cell[self->count] = *name;
+    self->target[self->count++] = *target;
+    self->standards |= target->standard.kind != CELL_EMPTY;
+}
+
+/* The table's columns in their order, each under its new names or its own, then the targets without a column. */
+static void add_among_others(struct map *self, const struct columns *in, const struct cell *name,
+                             const struct target *target, size_t count)
+{
+    for (uint32_t column = 0; column < in->count; column++) {
+        bool read = false;
+        for (size_t i = 0; i < count; i++) {
+            if (!target[i].from_source || target[i].index != column)
+                continue;
+            add_target(self, &name[i], &target[i]);
+            read = true;
+        }
+        if (!read)
+            add_target(self, &in->name[column],
+                       &(struct target){.from_source = true, .index = column, .standard = cell_empty()});
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!target[i].from_source)
+            add_target(self, &name[i], &target[i]);
+}
+
+static enum err read_mapping(const struct map *self, const struct columns *in, struct cell *name, struct target *target,
+                             struct fault *why)
+{
     const char *key;
-    size_t key_len;
+    size_t key_len, i = 0;
     json_t *how;
-    uint32_t i = 0;
     json_object_keylen_foreach(self->mapping, key, key_len, how)
     {
+        name[i] = cell_text(key, key_len);
+        enum err err = read_target(&target[i++], key, how, in, why);
         if (err != ERR_OK)
             return err;
-        self->cell[i] = cell_text(key, key_len);
-        err = read_target(&self->target[i], key, how, in, why);
-        self->standards |= self->target[i++].standard.kind != CELL_EMPTY;
     }
+    return ERR_OK;
+}
+
+static enum err read_targets(struct map *self, const struct columns *in, struct fault *why)
+{
+    size_t count = json_object_size(self->mapping);
+    struct cell *name = calloc(count, sizeof *name);
+    struct target *target = calloc(count, sizeof *target);
+    enum err err = name && target ? allocate(self, in, why) : ERR_MEMORY;
+    if (!name || !target)
+        fault_set(why, err, "Out of memory while reading the mapping");
+    if (err == ERR_OK)
+        err = read_mapping(self, in, name, target, why);
+    if (err == ERR_OK && self->keeps_others)
+        add_among_others(self, in, name, target, count);
+    for (size_t i = 0; i < count && err == ERR_OK && !self->keeps_others; i++)
+        add_target(self, &name[i], &target[i]);
+    free(name);
+    free(target);
     return err == ERR_OK ? header_make(&self->header, self->cell, self->count, why) : err;
 }
 
@@ -120,7 +154,7 @@ static enum err map_begin(void *state, struct step *step, const struct columns *
 {
     struct map *self = state;
     enum err err = ERR_OK;
-    if (self->other_naming && names_new_columns(self->other_naming, in))
+    if (self->other_naming && mapping_has_columns(self->other_naming, in, MAPPING_KEYS))
         err = turn_round(self, why);
     if (err == ERR_OK)
         err = read_targets(self, in, why);
@@ -163,6 +197,8 @@ static const struct argument map_arguments[] = {
     {"mapping", NULL, ARGUMENT_OBJECT, "{}", "new column: source column, or {source, default}, or {default}"},
     {"column_mapping", NULL, ARGUMENT_OBJECT, NULL,
      "used when mapping is empty: the same, or {column: new name} when every key is a column and no value is"},
+    {"keep_unmapped", NULL, ARGUMENT_TRUTH, "false",
+     "true: all columns stay, in their order, and the mapping renames some and adds others behind them"},
     {.name = NULL},
 };
 

@@ -25,6 +25,13 @@ static void texts_are_filled_in_and_the_rest_stays(void **state)
           "d\"}]");
 }
 
+static void without_a_mapping_placeholders_are_columns(void **state)
+{
+    (void)state;
+    fills("{\"template\": {\"x\": \"{first name}\", \"y\": \"{b|none}\"}, \"pretty_print\": false}",
+          "first name,a\nAnn,1\n", "[{\"x\": \"Ann\", \"y\": \"none\"}]");
+}
+
 static void a_placeholder_alone_has_its_type(void **state)
 {
     (void)state;
@@ -137,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_filled_in_and_the_rest_stays),
+        cmocka_unit_test(without_a_mapping_placeholders_are_columns),
         cmocka_unit_test(a_placeholder_alone_has_its_type),
         cmocka_unit_test(nothing_is_null_or_empty),
         cmocka_unit_test(numbers_are_those_of_json),

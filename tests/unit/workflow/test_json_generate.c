@@ -24,6 +24,16 @@ static void one_line_has_blanks_as_pythons(void **state)
               "[{\"i\": \"1\", \"n\": \"q\\\"u\\\\o\\n2/3\"}, {\"i\": \"2\", \"n\": \"\"}]");
 }
 
+static void a_mapping_may_be_written_either_way(void **state)
+{
+    (void)state;
+    static const char table[] = "a,b\n1,2\n";
+    generates("{\"pretty_print\": false, \"column_mapping\": {\"x\": \"b\", \"y\": \"b\"}}", table,
+              "[{\"x\": \"2\", \"y\": \"2\"}]");
+    generates("{\"pretty_print\": false, \"column_mapping\": {\"a\": \"b\", \"b\": \"a\"}}", table,
+              "[{\"b\": \"1\", \"a\": \"2\"}]");
+}
+
 static void without_mapping_columns_keep_their_names(void **state)
 {
     (void)state;
@@ -111,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_become_objects_indented_by_two),
         cmocka_unit_test(one_line_has_blanks_as_pythons),
+        cmocka_unit_test(a_mapping_may_be_written_either_way),
         cmocka_unit_test(without_mapping_columns_keep_their_names),
         cmocka_unit_test(empty_cells_as_asked),
         cmocka_unit_test(a_single_row_may_stand_alone),

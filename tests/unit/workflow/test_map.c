@@ -39,6 +39,18 @@ static void a_column_without_name_gets_one(void **state)
 }
 
 /* The front end's form asks for {"old": "new"}; the operation's own order is {"new": "old"}. */
+static void other_columns_may_stay(void **state)
+{
+    (void)state;
+    static const char three[] = "a,b,c\n1,2,3\n";
+    step_case_makes("excel/map-columns", "{\"column_mapping\": {\"b\": \"B\"}, \"keep_unmapped\": true}", three,
+                    "a|B|c\n1|2|3\n");
+    step_case_makes(
+        "excel/map-columns",
+        "{\"mapping\": {\"c\": \"a\", \"x\": {\"default\": \"7\"}, \"d\": \"a\"}, \"keep_unmapped\": \"true\"}", three,
+        "c|d|b|c.1|x\n1|1|2|3|7\n");
+}
+
 static void column_mapping_may_name_old_to_new(void **state)
 {
     (void)state;
@@ -72,6 +84,7 @@ int main(void)
         cmocka_unit_test(a_missing_source_is_an_empty_column),
         cmocka_unit_test(a_default_fills_what_is_empty),
         cmocka_unit_test(a_column_without_name_gets_one),
+        cmocka_unit_test(other_columns_may_stay),
         cmocka_unit_test(column_mapping_may_name_old_to_new),
         cmocka_unit_test(what_is_wrong_is_named),
     };

@@ -39,6 +39,7 @@ static void letters_change_their_case(void **state)
     CHECK("LowerCase", "{}", {"ZOË Müller", "zoë müller"}, {"ΟΔΟΣ", "οδος"}, {"ΣΑΣ ΣΑ", "σας σα"}, {"İ", "i̇"});
     CHECK("title_case", "{}", {"o'neil", "O'Neil"}, {"  mc donald-smith ", "  Mc Donald-Smith "},
           {"straße ǆ ﬁ", "Straße ǅ Fi"}, {"a1b2 3rd", "A1B2 3Rd"}, {"ΟΔΟΣ ΟΔΟΣ", "Οδος Οδος"}, {"éCOLE", "École"});
+    CHECK("Trim", "{}", {" x ", "x"});
     CHECK("trim_whitespace", "{}", {"  x y\t", "x y"}, {"\u00a0\u2003x\u3000", "x"}, {"   ", ""}, {"é ", "é"});
     CHECK("email_format", "{}", {" ANN@Example.com ", "ann@example.com"}, {"Ü@X.de\u00a0", "ü@x.de"});
     CHECK("name_format", "{}", {"  mc donald-smith ", "Mc Donald-Smith"}, {"ZOË", "Zoë"});
@@ -101,6 +102,7 @@ static void words_become_truth(void **state)
 static void patterns_are_replaced(void **state)
 {
     (void)state;
+    CHECK("remove_spaces", "{}", {" a b\t\nc ", "abc"}, {"x\u00a0y", "xy"}, {" ", ""});
     CHECK("remove_special_chars", "{}", {"ann o'neil", "ann oneil"}, {"ZOË müller", "ZO mller"}, {"李雷", ""},
           {"a\u00a0b_c", "a\u00a0bc"});
     CHECK("remove_special_chars", "{\"pattern\": \"[^\\\\w ]\", \"replacement\": \"-\"}", {"zoë: 1", "zoë- 1"});

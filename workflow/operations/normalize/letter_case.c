@@ -239,7 +239,8 @@ const struct normalizer title_case_normalizer = {
 
 const struct normalizer trim_whitespace_normalizer = {
     .name = "trim_whitespace",
-    .help = "blanks at both ends go",
+    .alias = "trim",
+    .help = "blanks at both ends go; `trim` is the same",
     .apply = apply_trim,
 };
 

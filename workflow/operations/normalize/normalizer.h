@@ -34,6 +34,7 @@ struct normalization {
 
 struct normalizer {
     const char *name;
+    const char *alias;                 /* another name that an existing front end sends, or NULL */
     const char *help;                  /* for the documentation */
     const struct argument *parameters; /* ended by a row with name NULL; NULL = none */
     enum fact_need need;

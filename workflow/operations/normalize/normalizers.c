@@ -14,6 +14,7 @@
     ROW(title_case_normalizer)           /* letter_case.c */                                                           \
     ROW(trim_whitespace_normalizer)      /* letter_case.c */                                                           \
     ROW(remove_special_chars_normalizer) /* patterns.c */                                                              \
+    ROW(remove_spaces_normalizer)        /* patterns.c */                                                              \
     ROW(phone_format_normalizer)         /* phones.c */                                                                \
     ROW(email_format_normalizer)         /* letter_case.c */                                                           \
     ROW(name_format_normalizer)          /* letter_case.c */                                                           \
@@ -45,8 +46,9 @@ const struct normalizer *const normalizers[] = {NORMALIZERS(POINT_TO) NULL};
 const struct normalizer *normalizer_find(const char *name)
 {
     for (size_t i = 0; normalizers[i]; i++) {
-        if (strcasecmp(normalizers[i]->name, name) == 0)
-            return normalizers[i];
+        const struct normalizer *self = normalizers[i];
+        if (strcasecmp(self->name, name) == 0 || (self->alias && strcasecmp(self->alias, name) == 0))
+            return self;
     }
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* regex_replace and remove_special_chars. */
+/* regex_replace, remove_special_chars and remove_spaces. */
 #include "operations/normalize/normalizer.h"
 #include "operations/normalize/python_pattern.h"
 
@@ -13,6 +13,12 @@ static enum err prepare_pattern(struct normalization *self, struct fault *why)
     json_t *replacement = arguments_get(self->parameters, "replacement");
     return python_pattern_new(&state->pattern, json_string_value(pattern), json_string_length(pattern),
                               json_string_value(replacement), json_string_length(replacement), why);
+}
+
+static enum err prepare_spaces(struct normalization *self, struct fault *why)
+{
+    struct replacing *state = self->state;
+    return python_pattern_new(&state->pattern, "\\s+", 3, "", 0, why);
 }
 
 static void fini_pattern(void *state)
@@ -53,6 +59,15 @@ const struct normalizer remove_special_chars_normalizer = {
     .parameters = special_parameters,
     .state_size = sizeof(struct replacing),
     .prepare = prepare_pattern,
+    .apply = apply_pattern,
+    .fini = fini_pattern,
+};
+
+const struct normalizer remove_spaces_normalizer = {
+    .name = "remove_spaces",
+    .help = "blanks, tabs and line ends go, wherever they stand",
+    .state_size = sizeof(struct replacing),
+    .prepare = prepare_spaces,
     .apply = apply_pattern,
     .fini = fini_pattern,
 };

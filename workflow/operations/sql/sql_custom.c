@@ -30,7 +30,7 @@ static enum err custom_check(void *state, const struct arguments *given, struct 
 static enum err custom_begin(void *state, struct step *step, const struct columns *in, struct fault *why)
 {
     struct custom *self = state;
-    enum err err = column_pick_make(&self->pick, self->given, in, true, why);
+    enum err err = column_pick_make(&self->pick, self->given, in, why);
     if (err == ERR_OK)
         err = sql_template_new(&self->template, self->file.dialect, arguments_text(self->given, "template"),
                                &self->pick, &self->increment, why);

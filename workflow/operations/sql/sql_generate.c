@@ -102,7 +102,7 @@ static enum err generate_begin(void *state, struct step *step, const struct colu
     const char *template = arguments_text(self->given, "template");
     self->line = BUF_INIT(SIZE_MAX / 4);
     self->head = BUF_INIT(SIZE_MAX / 4);
-    enum err err = column_pick_make(&self->pick, self->given, in, true, why);
+    enum err err = column_pick_make(&self->pick, self->given, in, why);
     if (err == ERR_OK && template[0])
         err = sql_template_new(&self->template, self->file.dialect, template, &self->pick, &self->increment, why);
     else if (err == ERR_OK)
