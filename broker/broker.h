@@ -8,11 +8,18 @@
 #include "core/core.h"
 #include "settings.h"
 #include "store/store.h"
+#include "wire/publish_frame.h"
+
+/* What an outside event is known by when it is sent again; event_id "" = by nothing. */
+struct event_name {
+    char chat[ID_CHAT_MAX + 1], event_id[EVENT_ID_MAX + 1];
+};
 
 /* Somebody who must hear about it if the turn cannot be committed. */
 struct caller {
     bool publisher; /* of :5563; otherwise a gateway with a request id */
     struct peer peer;
+    struct event_name event; /* of a publisher */
     unsigned char id[REQUEST_ID_LEN];
     bool keyed;
     unsigned char key[REQUEST_ID_LEN]; /* of a keyed request */

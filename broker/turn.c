@@ -95,11 +95,11 @@ enum err turn_load(struct broker *self, struct fault *why)
 
 /* ---- deciding ---- */
 
-static void note_caller(struct broker *self, const struct input *input)
+static void note_caller(struct broker *self, const struct input *input, const struct event_name *event)
 {
     struct caller *caller = &self->callers[self->caller_count];
     if (input->kind == INPUT_OUTSIDE && input->peer.len > 0)
-        *caller = (struct caller){.publisher = true, .peer = input->peer};
+        *caller = (struct caller){.publisher = true, .peer = input->peer, .event = *event};
     else if (input->kind == INPUT_REQUEST && input->of.request.frame->kind == REQUEST_CALL) {
         const struct request_frame *frame = input->of.request.frame;
         *caller = (struct caller){.peer = input->peer, .keyed = frame->keyed};
@@ -140,23 +140,33 @@ static enum err find_answers(struct broker *self, struct input *input, struct ke
     return err;
 }
 
-/* The number an outside event got when it was published before. Most events have no id and cost one search for it. */
-static enum err find_event(struct broker *self, struct input *input, struct fault *why)
+/* Most events have no id and cost one search for it. */
+static void read_event_name(const struct input *input, struct event_name *out)
 {
     struct bytes json = input->of.outside.json, chat = input->of.outside.chat;
     struct json_members members;
-    char event_id[ID_CHAT_MAX + 1], chat_id[ID_CHAT_MAX + 1];
-    if (!memmem(json.at, json.len, "\"event_id\"", 10) || !id_chat_valid(chat.at, chat.len) ||
-        json_scan_object(json.at, json.len, &members, NULL) != ERR_OK ||
-        !json_member_plain_text(json_members_find(&members, "event_id"), event_id, sizeof event_id))
+    bool named = memmem(json.at, json.len, "\"event_id\"", 10) && id_chat_valid(chat.at, chat.len) &&
+                 json_scan_object(json.at, json.len, &members, NULL) == ERR_OK &&
+                 json_member_plain_text(json_members_find(&members, "event_id"), out->event_id, sizeof out->event_id);
+    if (!named) {
+        out->event_id[0] = '\0';
+        return;
+    }
+    memcpy(out->chat, chat.at, chat.len);
+    out->chat[chat.len] = '\0';
+}
+
+/* The number an outside event got when it was published before. */
+static enum err find_event(struct broker *self, struct input *input, const struct event_name *event, struct fault *why)
+{
+    if (!event->event_id[0])
         return ERR_OK;
-    memcpy(chat_id, chat.at, chat.len);
-    chat_id[chat.len] = '\0';
-    enum err err = store_find_event_id(self->store, chat_id, event_id, &input->of.outside.prior_seq, why);
+    enum err err = store_find_event_id(self->store, event->chat, event->event_id, &input->of.outside.prior_seq, why);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-static enum err prepare(struct broker *self, struct input *input, struct kept kept[2], struct fault *why)
+static enum err prepare(struct broker *self, struct input *input, const struct event_name *event, struct kept kept[2],
+                        struct fault *why)
 {
     char chat[ID_CHAT_MAX + 1], job[JOB_ID_MAX + 1];
     enum err err = ERR_OK;
@@ -167,7 +177,7 @@ static enum err prepare(struct broker *self, struct input *input, struct kept ke
     if (err == ERR_OK && input->kind == INPUT_REQUEST)
         err = find_answers(self, input, kept, why);
     if (err == ERR_OK && input->kind == INPUT_OUTSIDE)
-        err = find_event(self, input, why);
+        err = find_event(self, input, event, why);
     return err;
 }
 
@@ -176,9 +186,13 @@ void turn_input(struct broker *self, const struct input *input)
     struct input prepared = *input;
     struct kept kept[2] = {{.space = BUF_INIT(ANSWER_TEXT_MAX)}, {.space = BUF_INIT(ANSWER_TEXT_MAX)}};
     struct fault why = {.text = "out of memory"};
+    struct event_name event;
+    event.chat[0] = event.event_id[0] = '\0';
+    if (input->kind == INPUT_OUTSIDE)
+        read_event_name(input, &event);
     self->inputs++;
-    note_caller(self, input);
-    if (!self->failed && prepare(self, &prepared, kept, &why) != ERR_OK)
+    note_caller(self, input, &event);
+    if (!self->failed && prepare(self, &prepared, &event, kept, &why) != ERR_OK)
         fail(self, "reading the record", &why);
     if (!self->failed && core_decide(self->core, &prepared, self->now, self->changes, &self->effects) != ERR_OK)
         fail(self, "deciding", &why);
@@ -197,10 +211,20 @@ static bool has_answer(struct broker *self, const unsigned char id[REQUEST_ID_LE
     return err != ERR_NOT_FOUND;
 }
 
+static bool has_event(struct broker *self, const struct event_name *event)
+{
+    uint64_t seq;
+    return event->event_id[0] &&
+           store_find_event_id(self->store, event->chat, event->event_id, &seq, NULL) != ERR_NOT_FOUND;
+}
+
 /* A request that came again, by its id or its key, may have been carried out in an earlier turn, and to refuse it would
- * be a lie. Its gateway sends it once more on the link it opens now, and then gets its answer from the record. */
+ * be a lie. Its gateway sends it once more on the link it opens now, and then gets its answer from the record. An event
+ * that came again is the same: its publisher hears nothing, sends it once more, and is told its number. */
 static bool may_be_on_record(struct broker *self, const struct caller *caller)
 {
+    if (caller->publisher)
+        return has_event(self, &caller->event);
     return has_answer(self, caller->id) || (caller->keyed && has_answer(self, caller->key));
 }
 
@@ -208,7 +232,7 @@ static bool may_be_on_record(struct broker *self, const struct caller *caller)
 static void refuse_callers(struct broker *self, enum err err)
 {
     for (uint32_t i = 0; i < self->caller_count; i++)
-        if (self->callers[i].publisher || !may_be_on_record(self, &self->callers[i]))
+        if (!may_be_on_record(self, &self->callers[i]))
             outlet_refuse(self, &self->callers[i], err);
 }
 

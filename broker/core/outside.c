@@ -14,14 +14,14 @@
 #include <string.h>
 
 #define TYPE_MAX       65 /* 64 bytes and a NUL */
-#define EVENT_ID_MAX   129
+#define EVENT_ID_ROOM  (EVENT_ID_MAX + 1)
 #define PUBLISHER_MAX  PUBLISHER_NAME_MAX
 #define NOTE_EVERY_MS  1000 /* of what got lost */
 #define PUBLISHERS_MAX 1024 /* whose numbers are watched; further ones are not */
 
 struct told {
     struct json_members members;
-    char type[TYPE_MAX], event_id[EVENT_ID_MAX], step_id[EVENT_ID_MAX];
+    char type[TYPE_MAX], event_id[EVENT_ID_ROOM], step_id[EVENT_ID_ROOM];
     const struct event_type *known; /* NULL: a type of their own */
 };
 
@@ -141,7 +141,7 @@ void outside_tick(struct core *core)
 
 /* ---- event ids: an id counts as long as the chat's history does, so the key begins with its epoch ---- */
 
-#define DEDUPE_KEY_MAX (EPOCH_MAX + EVENT_ID_MAX)
+#define DEDUPE_KEY_MAX (EPOCH_MAX + EVENT_ID_ROOM)
 
 static size_t dedupe_key(const struct chat *chat, const char *event_id, char out[DEDUPE_KEY_MAX])
 {
@@ -172,7 +172,7 @@ static void remember(struct core *core, const struct chat *chat, const char *eve
 
 /* ---- the event itself ---- */
 
-static void outside_key(const struct told *told, char out[EVENT_ID_MAX + 10])
+static void outside_key(const struct told *told, char out[EVENT_ID_ROOM + 10])
 {
     size_t len = strlen(told->step_id);
     memcpy(out, "outside/", 8);
@@ -182,7 +182,7 @@ static void outside_key(const struct told *told, char out[EVENT_ID_MAX + 10])
 /* State: nothing is written. A step that says it is over leaves nothing behind. */
 static void take_progress(struct core *core, struct chat *chat, const struct told *told)
 {
-    char key[EVENT_ID_MAX + 10], status[16];
+    char key[EVENT_ID_ROOM + 10], status[16];
     outside_key(told, key);
     struct draft draft = {.type = told->type, .members = &told->members};
     record_progress(core, chat, &draft, key, false);
@@ -223,7 +223,7 @@ static void take_record(struct core *core, const struct input *input, struct cha
         return;
     }
     if (told->step_id[0]) {
-        char key[EVENT_ID_MAX + 10];
+        char key[EVENT_ID_ROOM + 10];
         outside_key(told, key);
         chat_progress_drop(chat, key);
     }

@@ -5,6 +5,7 @@
 
 #include "id.h"
 
+#define EVENT_ID_MAX  128 /* bytes of an event_id */
 #define TAP_TOPIC_MAX (ID_CHAT_MAX + 80)
 
 /* "chat/<id>/<type>"; a type longer than 64 bytes is cut. Returns the length. */

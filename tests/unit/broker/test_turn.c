@@ -15,6 +15,8 @@ static _Atomic int next_commit; /* what the broker's next commit answers; an enu
 static _Atomic int next_load;   /* likewise for loading a chat; ERR_OK: there is none */
 static _Atomic int on_record;   /* first byte of a request id that was carried out before; 0 = none */
 static _Atomic int commits;
+static const char *_Atomic event_on_record; /* event_id of an event of c1 that was kept before, as number 7 */
+static atomic_bool event_cannot_be_looked_up;
 
 enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why)
 {
@@ -102,11 +104,11 @@ enum err store_find_event_id(struct store *self, const char *chat_id, const char
                              struct fault *why)
 {
     (void)self;
-    (void)chat_id;
-    (void)event_id;
-    (void)seq;
     (void)why;
-    return ERR_NOT_FOUND;
+    if (!event_on_record || strcmp(chat_id, "c1") != 0 || strcmp(event_id, event_on_record) != 0)
+        return ERR_NOT_FOUND;
+    *seq = 7;
+    return event_cannot_be_looked_up ? ERR_UNAVAILABLE : ERR_OK;
 }
 
 enum err store_garbage(struct store *self, uint32_t max, enum err (*each)(void *context, const char *key),
@@ -385,6 +387,43 @@ static void a_publisher_is_told_that_its_event_was_not_kept(void **state)
     }
 }
 
+static void publish(struct stage *self, const char *event)
+{
+    assert_int_equal(zmq_send(self->publisher, "c1", 2, ZMQ_SNDMORE), 2);
+    assert_true(zmq_send(self->publisher, event, strlen(event), 0) > 0);
+}
+
+static void expect_published(struct stage *self, const char *part)
+{
+    char answer[256];
+    int len = zmq_recv(self->publisher, answer, sizeof answer - 1, 0);
+    assert_true(len > 0);
+    answer[len] = '\0';
+    if (!strstr(answer, part))
+        fail_msg("'%s' instead of '%s'", answer, part);
+}
+
+/* An error means that the event is not on record, which would be a lie: its publisher sends it again and learns its
+ * number. The next event's answer shows that this one got none. */
+static void an_event_that_was_kept_before_is_not_refused_with_its_turn(void **state)
+{
+    struct stage *self = *state;
+    const char *event = "{\"type\":\"note\",\"event_id\":\"before\"}";
+    open_link(self);
+    event_on_record = "before";
+    for (int i = 0; i < 2; i++) {
+        event_cannot_be_looked_up = i == 1;
+        next_load = i == 0 ? ERR_INTERNAL : ERR_OK;
+        publish(self, event);
+        publish(self, "{\"no\":\"type\"}");
+        expect_published(self, "\"error\":");
+        event_cannot_be_looked_up = false;
+        publish(self, event);
+        expect_published(self, "{\"ok\":true,\"seq\":7,\"event_id\":\"before\"}");
+    }
+    event_on_record = NULL;
+}
+
 static void reads_and_connections_commit_nothing(void **state)
 {
     struct stage *self = *state;
@@ -421,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_request_whose_key_was_used_before_is_not_refused_with_its_turn, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_publisher_is_told_that_its_event_was_not_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_event_that_was_kept_before_is_not_refused_with_its_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_and_connections_commit_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_fsync_ends_the_broker, setup, teardown),
     };
