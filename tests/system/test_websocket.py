@@ -218,9 +218,9 @@ def test_the_server_pings_and_drops_who_does_not_answer(make_stack):
         assert answering.frame()[0] == PING
         answering.send(b"", PONG)
         assert silent.frame()[0] == PING
-        assert 1 <= time.monotonic() - begin < 4
+        assert 1 <= time.monotonic() - begin < 10
         assert silent.end() is None
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < 15
         assert answering.frame()[0] == PING  # it is asked again and again
         answering.send(b"", PONG)
         wait_until(lambda: is_taken_in(stack), 5, "the silent one's place")
@@ -238,7 +238,7 @@ def test_a_slow_reader_is_closed_with_1013_resumes_and_delays_nobody(make_stack)
         for n in range(events):
             event = {"type": "note", "n": n, "text": "x" * 30000}
             publisher.send_multipart([b"slow", json.dumps(event).encode()])
-        quick.wait_for("note", events)  # while the other one reads nothing
+        quick.wait_for("note", events, 90)  # while the other one reads nothing
         publisher.close(linger=0)
         held = 0
         try:
@@ -254,7 +254,7 @@ def test_a_slow_reader_is_closed_with_1013_resumes_and_delays_nobody(make_stack)
             pass  # it was so slow that the close frame did not fit either
     assert 0 < held < events
     again = Reader(stack, "slow", since=held, epoch=epoch)
-    again.wait_for("note", events - held)
+    again.wait_for("note", events - held, 90)
     assert again.greetings[0]["resume"] == "resumed"
     assert again.close() == [] and quick.close() == []
 
