@@ -1,8 +1,10 @@
 """Files made to hurt, and files as the world writes them, through the whole stack. Whatever a file holds ends in its rows or
 in an `error` event and a 422 that say what is wrong with it; the worker lives on and does the next job."""
 
+import http.client
 import io
 import json
+import os
 import struct
 import time
 import zipfile
@@ -10,8 +12,9 @@ import zipfile
 import pytest
 
 from reader import Reader
+from stack import ROOT, multipart
 
-SHARED_SETTINGS = {"file.max_file_size_mb": 100}
+SHARED_SETTINGS = {"file.max_file_size_mb": 1100}
 GOOD = "n,word\n1,one\n"
 SECONDS_MAX = 30
 
@@ -81,6 +84,27 @@ def compound_file(stream):
     return header + table + directory + bytes(8 * 512)
 
 
+def changed_workbook(sheet, signature, at, value):
+    """Every record of the package that begins with the signature has these bytes at this place."""
+    package = bytearray(workbook({"S": sheet}))
+    found = package.find(signature)
+    while found >= 0:
+        package[found + at:found + at + len(value)] = value
+        found = package.find(signature, found + 4)
+    return bytes(package)
+
+
+def compound_file_whose_stream_goes_in_circles():
+    file = bytearray(compound_file("Workbook"))
+    struct.pack_into("<I", file, 512 + 4 * 2, 2)
+    return bytes(file)
+
+
+def old_workbook():
+    with open(os.path.join(ROOT, "tests", "data", "mixed.xls"), "rb") as file:
+        return file.read()
+
+
 GOOD_SHEET = sheet_xml([["a", "b"], ["1", "2"]])
 ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 
@@ -141,6 +165,23 @@ HOSTILE = {
         "a.xlsx", lambda: workbook({"S": GOOD_SHEET}, {"xl/workbook.xml": ENTITIES + "<workbook>&b;</workbook>"}),
         "a document type declaration (DTD) is not allowed"),
     "an encrypted workbook": ("a.xlsx", lambda: compound_file("EncryptedPackage"), "is protected by a password"),
+    "a package of encrypted members": (
+        "a.xlsx", lambda: changed_workbook(GOOD_SHEET, b"PK\1\2", 8, b"\1"), "the zip archive is encrypted"),
+    "members that are one another": (
+        "a.xlsx", lambda: changed_workbook(GOOD_SHEET, b"PK\1\2", 42, bytes(4)), "its members overlap or lie outside the file"),
+    "an old workbook that goes in circles": (
+        "a.xls", compound_file_whose_stream_goes_in_circles, "the workbook is damaged: a chain of sectors goes in circles"),
+    "a truncated old workbook": ("a.xls", lambda: old_workbook()[:3000], "the workbook is damaged: it is cut off"),
+    "a web page named like a workbook": (
+        "a.xls", lambda: "<html><table></table></html>", "File is not an Excel workbook, only named like one"),
+    "deep markup in a sheet": (
+        "a.xlsx", lambda: workbook({"S": "<worksheet><sheetData>" + "<row>" * 100000}), "sheet1.xml: row 1, elements are nested too deeply"),
+    "a row of a million cells": (
+        "a.xlsx", lambda: workbook({"S": "<worksheet><sheetData><row>" + "<c><v>1</v></c>" * 1000000 + "</row></sheetData></worksheet>"}),
+        "sheet1.xml: row 1, cell XFE1: more than 16384 cells"),
+    "a cell of 20 MB": (
+        "a.xlsx", lambda: workbook({"S": sheet_xml([["a"], ["x" * (20 << 20)]])}),
+        "sheet1.xml: row 2, cell A2: the text of a cell is longer than 8388608 bytes"),
     "a truncated workbook": ("a.xlsx", lambda: workbook({"S": GOOD_SHEET})[:-200], "cut off"),
     "a shared string that is not there": (
         "a.xlsx", lambda: workbook({"S": GOOD_SHEET.replace('t="inlineStr"><is><t>2</t></is>', 't="s"><v>7</v>')}),
@@ -161,8 +202,12 @@ HOSTILE = {
     "a line of 70 MB": (
         "a.csv", lambda: "a,b\n" + ",".join(["x" * (7 << 20)] * 10), "line 2 holds a record of more than 67108864 bytes"),
     "a cell of 9 MB": ("a.csv", lambda: "a,b\n1," + "x" * (9 << 20) + "\n", "line 2 holds a cell of more than 8388608 bytes"),
-    "20,000 columns": ("a.csv", lambda: ",".join("c%d" % i for i in range(20000)) + "\n", "has 20000 columns; the limit is 16384"),
+    "a million columns": (
+        "a.csv", lambda: ",".join("c%d" % i for i in range(1000000)) + "\n", "line 1 has 1000000 columns; the limit is 16384"),
+    "a million columns in JSON": (
+        "a.json", lambda: "[{%s}]" % ",".join('"k%d":1' % i for i in range(1000000)), "the objects have more than 16384 different keys"),
     "NUL bytes": ("a.csv", lambda: "a,b\n1,2\n3,\0\n", "line 3 holds a NUL byte"),
+    "a NUL character in JSON": ("a.json", lambda: '[{"a": "\\u0000"}]', "line 1, column 15: a NUL character is not allowed"),
     "an open quote": ("a.csv", lambda: 'a,b\n1,"2\n3,4\n', "EOF inside string starting at row 1"),
     "a long row": ("a.csv", lambda: "a,b\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
     "deep JSON": ("a.json", lambda: '[{"a":' + "[" * 100000 + "]" * 100000 + "}]", "line 1, column "),
@@ -175,6 +220,39 @@ HOSTILE = {
 def test_is_refused_by_name(shared_stack, case):
     name, make, reason = HOSTILE[case]
     must_be_refused(shared_stack, name, make(), reason)
+
+
+def upload_a_line(stack, chat, size):
+    """One line of 'x', sent as it is made."""
+    block = b"x" * (1 << 20)
+    body, content_type = multipart("file", "line.csv", b"MIDDLE")
+    head, tail = body.split(b"MIDDLE")
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=120)
+    connection.putrequest("POST", "/api/v1/chat/workflows/%s/upload" % chat)
+    connection.putheader("Content-Type", content_type)
+    connection.putheader("Content-Length", str(len(head) + size + len(tail)))
+    connection.endheaders(head)
+    for _ in range(size // len(block)):
+        connection.send(block)
+    connection.send(tail)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+@pytest.mark.slow
+def test_a_line_of_a_gigabyte_is_refused_at_its_beginning(shared_stack):
+    chat = shared_stack.create_chat()
+    assert upload_a_line(shared_stack, chat, 1 << 30) == 200
+    start = time.monotonic()
+    answer = shared_stack.execute(chat, [CONVERT], timeout=SECONDS_MAX)
+    assert answer.status == 422, answer
+    assert "line 1 holds a cell of more than 8388608 bytes" in answer.message
+    assert time.monotonic() - start < SECONDS_MAX
+    assert shared_stack.request("DELETE", "/chat/workflows/" + chat).status == 200
+    assert rows_of(shared_stack, "good.csv", GOOD, "n") == GOOD
+    assert shared_stack.workers[0].running
 
 
 def test_a_catastrophic_pattern_meets_its_limit(shared_stack):

@@ -257,6 +257,18 @@ static enum err open_stream(struct compound_file *self, const unsigned char *hea
     return follow(self->fat, self->fat_count, entry.start, SIZE_MAX, &self->stream, why);
 }
 
+/* Programs save web pages and plain text under the name of a workbook. */
+static enum err check_magic(const struct compound_file *self, struct fault *why)
+{
+    static const unsigned char magic[8] = {0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1};
+    unsigned char start[sizeof magic] = {0};
+    size_t len = self->file_bytes < sizeof magic ? (size_t)self->file_bytes : sizeof magic;
+    enum err err = read_at(self, 0, start, len, why);
+    if (err != ERR_OK || memcmp(start, magic, sizeof magic) == 0)
+        return err;
+    return fault_set(why, ERR_INVALID, "File is not an Excel workbook, only named like one");
+}
+
 static enum err open_file(struct compound_file *self, const char *const *names, struct fault *why)
 {
     struct stat about;
@@ -264,7 +276,9 @@ static enum err open_file(struct compound_file *self, const char *const *names, 
     if (fstat(self->fd, &about) != 0)
         return fault_errno(why, "cannot read the file");
     self->file_bytes = (uint64_t)about.st_size;
-    enum err err = read_at(self, 0, header, sizeof header, why);
+    enum err err = check_magic(self, why);
+    if (err == ERR_OK)
+        err = read_at(self, 0, header, sizeof header, why);
     if (err != ERR_OK)
         return err;
     self->shift = get16(header + 30);

@@ -108,7 +108,7 @@ static const char *scan_name(struct xml_scan *self, const char *start, const cha
     return at;
 }
 
-enum scanned { SCANNED, NEEDS_MORE, IS_BAD };
+enum scanned { SCANNED, NEEDS_MORE, IS_BAD, IS_TOO_DEEP };
 
 /* One attribute at *at, which stands at its name. */
 static enum scanned scan_attribute(struct xml_scan *self, const char **at, const char *stop)
@@ -155,8 +155,10 @@ static enum scanned scan_open(struct xml_scan *self)
     const char *p = scan_name(self, name, stop, &hash);
     if (p >= stop)
         return NEEDS_MORE;
-    if (p == name || *p == '=' || self->depth == XML_DEPTH_MAX || (self->depth == 0 && self->root_seen))
+    if (p == name || *p == '=' || (self->depth == 0 && self->root_seen))
         return IS_BAD;
+    if (self->depth == XML_DEPTH_MAX)
+        return IS_TOO_DEEP;
     self->attribute_count = 0;
     for (;;) {
         while (p < stop && is_space(*p))
@@ -341,6 +343,8 @@ static enum err scan_tag(struct xml_scan *self, enum xml_token *token, struct fa
             if (err != ERR_OK)
                 return err;
         }
+        if (scanned == IS_TOO_DEEP)
+            return fault_set(why, ERR_INVALID, "elements are nested too deeply");
         if (!grew)
             return malformed(self, why, scanned == IS_BAD ? "a wrong tag" : "a tag has no end or is too long");
     }

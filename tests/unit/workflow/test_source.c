@@ -59,6 +59,9 @@ static void the_content_is_believed_before_the_ending(void **state)
     (void)state;
     CHECK("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1rest", "t.xlsx", "!Failed to read Excel file: the workbook is damaged");
     CHECK("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1rest", "t.csv", "!the workbook is damaged: it is cut off");
+    CHECK("<html><table/></html>", "t.xls",
+          "!Failed to read Excel file: File is not an Excel workbook, only named like one");
+    CHECK("", "t.xls", "!File is not an Excel workbook");
     CHECK("PK\5\6rest", "t.csv", "!empty ZIP package");
     CHECK("SWSPOOL1rest", "t.csv", "!it is damaged");
     struct cell names[] = {table_cell("a")};
