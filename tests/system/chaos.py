@@ -5,10 +5,12 @@
 
 A broker, two gateways, three workers; clients that create, upload, execute and publish, and readers that resume. After the
 faults have stopped everything must come to rest, and then nothing acknowledged may be lost, nothing doubled, nothing
-stuck. Prints one table; exit code 1 and the last log lines when a promise was broken. The seed decides which fault comes
-next; the moment it hits is the machine's."""
+stuck, and every run that failed must have lost all its attempts to the faults; in some chats all steps are killed, so that
+there are such runs. Prints one table; exit code 1 and the last log lines when a promise was broken. The seed decides which
+fault comes next; the moment it hits is the machine's."""
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -18,10 +20,13 @@ import time
 SETTLE_SECONDS = 120
 READERS = 20
 CHATS = 10
+POISONED = 2  # further chats: every step of theirs is killed, so that their runs end as dead letters
+ATTEMPTS_MAX = 6
+DEAD_LETTER_SECONDS = 60  # at least one in so many seconds, or the run has not shown what it is for
 MEMORY_KB_MAX = 400 * 1024
 SETTINGS = {
     "broker.lease_ms": 1500,
-    "broker.attempts_max": 20,
+    "broker.attempts_max": ATTEMPTS_MAX,
     "wire.beat_ms": 100,
     "chat_workflows.max_connections": 200,
     "workflow.progress_interval_ms": 50,
@@ -48,18 +53,26 @@ class Chaos:
         self.ledger, self.verdict = chaos_load.Ledger(), chaos_check.Verdict()
         self.memory = {}
 
+    def second_is_ready(self):
+        with contextlib.suppress(OSError):
+            return self.stack.get("/health/ready", port=self.gateways[1].port).status == 200
+
     def prepare(self):
         self.stack.start()
-        ready = lambda: self.stack.get("/health/ready", port=self.gateways[1].port).status == 200
-        wait_until(ready, 30, "readiness of the second gateway")
-        self.chats = [self.stack.create_chat() for _ in range(CHATS)]
-        for chat in self.chats:
-            assert self.stack.upload(chat, "first.csv", chaos_load.words(chat)).status == 200
+        wait_until(self.second_is_ready, 30, "readiness of the second gateway")
+        everybody = [self.stack.create_chat() for _ in range(CHATS + POISONED)]
+        self.chats, self.poisoned = everybody[:CHATS], everybody[CHATS:]
+        for chat in everybody:
+            content = chaos_load.words(chat) if chat in self.chats else chaos_load.table(150000)
+            assert self.stack.upload(chat, "first.csv", content).status == 200
             # The first event gives the chat its epoch: from here on every reader can resume.
             assert self.stack.execute(chat, chaos_load.steps_of("first")).status == 200
         self.record = chaos_check.Record(self.stack.settings["chat_workflows.storage.sqlite_path"])
-        self.readers = [Reader(self.gateways[i % 2], self.chats[i % CHATS]) for i in range(READERS)]
-        self.load = chaos_load.Load(self.stack, [g.port for g in self.gateways], self.chats, self.ledger, self.options.seed)
+        read = [self.chats[i % CHATS] for i in range(READERS)] + self.poisoned
+        self.readers = [Reader(self.gateways[i % 2], chat) for i, chat in enumerate(read)]
+        ports = [gateway.port for gateway in self.gateways]
+        self.load = chaos_load.Load(self.stack, ports, self.chats, self.poisoned, self.ledger, self.options.seed)
+        self.poison = Poison(self.stack.workers, self.poisoned)
         self.faults = Faults(self.stack, self.gateways, self.options.seed)
 
     def measure(self, when):
@@ -70,9 +83,11 @@ class Chaos:
         self.load.start()
         time.sleep(2)
         self.measure("start")
+        self.poison.start()
         self.faults.start()
         time.sleep(self.options.seconds)
         self.faults.stop()
+        self.poison.stop()
         for problem in self.faults.problems:
             self.verdict.say("wrong", problem)
         for thread in self.load.stop():
@@ -125,13 +140,16 @@ class Chaos:
         self.check_slots()
         self.check_processes()
         chaos_check.check_integrity(self.record, self.verdict)
+        chaos_check.check_failures(self.record, ATTEMPTS_MAX, self.verdict)
+        wanted = self.options.seconds // DEAD_LETTER_SECONDS
+        chaos_check.check_dead_letters(self.stack, self.record, self.poisoned, wanted, self.verdict)
         chaos_check.check_jobs(self.record, self.verdict)
         chaos_check.check_executes(self.record, self.ledger, self.verdict)
         chaos_check.check_cancels(self.record, self.ledger, self.verdict)
         chaos_check.check_chats(self.record, self.ledger, self.verdict)
         chaos_check.check_events(self.record, self.ledger, self.verdict)
         chaos_check.check_uploads(self.stack, self.record, self.ledger, self.verdict)
-        for chat in self.chats:
+        for chat in self.chats + self.poisoned:
             for gateway in self.gateways:
                 chaos_check.read_again(gateway, self.record, chat, self.verdict)
         for i, reader in enumerate(self.readers):
@@ -155,6 +173,7 @@ class Chaos:
         rows = sorted(self.faults.count.items())
         yield "faults", "", sum(n for kind, n in rows)
         yield from (("", kind, n) for kind, n in rows)
+        yield "", "steps of poisoned chats killed", self.poison.kills
         for kind in sorted(k for k in self.ledger.count if " " not in k):
             yield "acknowledged", kind, self.ledger.count[kind]
         for kind in sorted(k for k in self.ledger.count if " " in k):
@@ -214,7 +233,7 @@ if __name__ == "__main__":
     os.environ["SHEETWIRE_BUILD"] = os.path.abspath(OPTIONS.build)  # stack.py reads it when it is loaded
     import chaos_check
     import chaos_load
-    from chaos_faults import Faults, send, step_processes
+    from chaos_faults import Faults, Poison, send, step_processes
     from reader import Reader
     from stack import Stack, wait_until
 

@@ -77,7 +77,10 @@ def check_jobs(record, verdict):
 def check_executes(record, ledger, verdict):
     """Accepted: one job. Refused: none, ever. No answer: at most one."""
     jobs = collections.defaultdict(set)
-    for job, arguments in record.rows("SELECT job_id, arguments FROM workflow_steps WHERE step_index = 1"):
+    for job, arguments in record.rows(
+        "SELECT job_id, arguments FROM workflow_steps JOIN jobs USING(chat_id, job_id)"
+        " WHERE step_index = 1 AND retry_of = ''"
+    ):
         for mark in re.findall(r'"(m[0-9a-f]{32})"', arguments):
             jobs[mark].add(job)
     for mark, (chat, state, job) in ledger.executes.items():
@@ -101,12 +104,66 @@ def check_cancels(record, ledger, verdict):
             verdict.say("lost", "the acknowledged cancel of job %s, which is %s" % (job, status.get(job)))
 
 
+# Why an attempt may be lost here. Nothing else is wrong with these runs, so each that failed has lost all its attempts.
+LOST_BY_FAULTS = (
+    "The worker was lost",
+    "The step's process was killed from outside (is the machine out of memory?)",
+    "the worker's helper process is gone",
+    "cannot ask for a process",
+    "Cannot start a process for the step",
+    "The worker has no room",
+)
+
+
 def failure_reasons(record):
     """Why runs failed, with how many of them."""
     reasons = collections.Counter()
     for job, error in record.rows("SELECT job_id, error FROM jobs WHERE status = 'failed'"):
         reasons[re.sub(r"\d+", "N", error)] += 1
     return reasons
+
+
+def expected_failure(error, attempts, attempts_max):
+    cause = re.fullmatch(r"(?:Workflow failed at step \d+/\d+: )?(.*) \(attempt (\d+) of (\d+)\)", error)
+    return cause and cause[1].startswith(LOST_BY_FAULTS) and int(cause[2]) == int(cause[3]) == attempts == attempts_max
+
+
+def check_failures(record, attempts_max, verdict):
+    """Every failed run is a dead letter: it has used up its attempts, and its error and its last event say why."""
+    rows = record.rows(
+        "SELECT chat_id, job_id, error, attempts - set_back, (SELECT body FROM events e WHERE e.chat_id = j.chat_id"
+        " AND e.job_id = j.job_id AND e.type = 'workflow_failed') FROM jobs j WHERE status = 'failed'"
+    )
+    for chat, job, error, attempts, body in rows:
+        if not expected_failure(error, attempts, attempts_max):
+            verdict.say("wrong", "job %s of chat %s failed after %d attempts: %s" % (job, chat, attempts, error))
+        if body and error not in body and error not in json.loads(body).values():
+            verdict.say("wrong", "job %s failed with %r, its last event is %s" % (job, error, body))
+
+
+def check_dead_letters(stack, record, chats, wanted, verdict):
+    """There are dead letters, readers of the API are told their cause, and one that is retried ends well."""
+    dead = record.rows("SELECT chat_id, job_id, error FROM jobs WHERE status = 'failed'")
+    poisoned = [(chat, job, error) for chat, job, error in dead if chat in chats]
+    if len(poisoned) < wanted:
+        verdict.say("wrong", "only %d dead letters, %d were wanted" % (len(poisoned), wanted))
+    for chat, job, error in poisoned[-1:]:
+        path = "/chat/workflows/%s/jobs/%s" % (chat, job)
+        told = stack.get(path).data
+        if (told["status"], told["error"]) != ("failed", error):
+            verdict.say("wrong", "job %s is told as %r" % (job, told))
+        again = stack.request("POST", path + "/retry?from=failed")
+        if again.status != 202:
+            verdict.say("wrong", "the retry of dead letter %s was answered %r" % (job, again))
+            continue
+        status = lambda: record.rows("SELECT status FROM jobs WHERE job_id = ? AND final = 1", again.data["job_id"])
+        try:
+            ended = wait_until(status, 60, "the end of the retried dead letter")
+        except AssertionError as error:
+            verdict.say("stuck", str(error))
+            continue
+        if ended != [("completed",)]:
+            verdict.say("wrong", "a dead letter that was retried without faults is %r" % ended)
 
 
 def check_chats(record, ledger, verdict):

@@ -73,14 +73,16 @@ def steps_of(mark):
 
 
 class Load:
-    def __init__(self, stack, ports, chats, ledger, seed):
+    def __init__(self, stack, ports, chats, poisoned, ledger, seed):
         self.stack, self.ports, self.chats, self.ledger = stack, ports, chats, ledger
+        self.poisoned = poisoned
         self.seed = seed
         self.stopping = threading.Event()
         self.threads = []
 
     def start(self, executors=6, uploaders=2, creators=1, publishers=3):
         bodies = {self._execute: executors, self._upload: uploaders, self._create: creators, self._publish: publishers}
+        bodies[self._poison] = len(self.poisoned)
         for body, count in bodies.items():
             for i in range(count):
                 draw = random.Random("%s %s %d" % (self.seed, body.__name__, i))
@@ -144,10 +146,17 @@ class Load:
         time.sleep(0.2)
 
     def _execute(self, draw, _context):
+        self._execute_in(draw.choice(self.chats), draw, draw.random() < 0.5)
+
+    def _poison(self, draw, _context):
+        """A run whose steps are killed again and again."""
+        self._execute_in(draw.choice(self.poisoned), draw, True)
+
+    def _execute_in(self, chat, draw, is_async):
         """One run; without an answer it is asked for again under the same key, and must be the same run."""
-        chat, mark = draw.choice(self.chats), "m" + uuid.uuid4().hex
+        mark = "m" + uuid.uuid4().hex
         headers = {"Idempotency-Key": mark}
-        if draw.random() < 0.5:
+        if is_async:
             headers["Prefer"] = "respond-async"
         self.ledger.executes[mark] = (chat, "unknown", None)
         for attempt in range(4):
