@@ -151,8 +151,8 @@ bool expiry_wanted(const struct settings *settings, enum pass_kind pass)
     return false;
 }
 
-enum err expiry_open(struct expiry *self, const struct settings *settings, struct files *files, struct mailbox *replies,
-                     struct fault *why)
+enum err expiry_open(struct expiry *self, const struct settings *settings, const struct store *record,
+                     struct files *files, struct mailbox *replies, struct fault *why)
 {
     *self = (struct expiry){
         .replies = replies,
@@ -162,7 +162,7 @@ enum err expiry_open(struct expiry *self, const struct settings *settings, struc
         .dump_age_us = settings->chat_workflows.dump.retention_days * DAY_US,
         .dumps_path = settings->chat_workflows.storage.dumps_path,
     };
-    enum err err = store_reader_open(&self->store, settings->chat_workflows.storage.sqlite_path, why);
+    enum err err = store_reader_open(&self->store, record, why);
     orphans_init(&self->orphans, self->store, files,
                  EXPIRY_FILE_HOURS * HOUR_US + settings->http.execute_wait_seconds * SECOND_US);
     return err;

@@ -34,9 +34,9 @@ struct found_chat {
     uint64_t seq;
 };
 
-/* files is borrowed. The record must exist. */
-enum err expiry_open(struct expiry *self, const struct settings *settings, struct files *files, struct mailbox *replies,
-                     struct fault *why) MUST_CHECK;
+/* files is borrowed. */
+enum err expiry_open(struct expiry *self, const struct settings *settings, const struct store *record,
+                     struct files *files, struct mailbox *replies, struct fault *why) MUST_CHECK;
 void expiry_close(struct expiry *self);
 /* false: by the settings there is never anything to look for. Any thread. */
 bool expiry_wanted(const struct settings *settings, enum pass_kind pass);

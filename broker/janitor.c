@@ -130,10 +130,10 @@ static void janitor_body(struct actor *actor, struct mailbox *box, void *arg)
     }
 }
 
-static void set_up(struct janitor *self, const struct settings *settings)
+static void set_up(struct janitor *self, const struct settings *settings, const struct store *record)
 {
     self->snapshots =
-        (struct snapshots){.record = settings->chat_workflows.storage.sqlite_path,
+        (struct snapshots){.record = record,
                            .folder = settings->chat_workflows.backup.snapshot_path,
                            .scheduled = settings->chat_workflows.backup.enabled,
                            .interval_us = settings->chat_workflows.backup.interval_minutes * INT64_C(60000000),
@@ -146,12 +146,13 @@ enum err janitor_start(struct broker *self, struct fault *why)
     self->janitor_state = calloc(1, sizeof *self->janitor_state);
     if (!self->janitor_state)
         return fault_set(why, ERR_MEMORY, "janitor: out of memory");
-    set_up(self->janitor_state, self->settings);
+    set_up(self->janitor_state, self->settings, self->store);
     self->janitor_state->replies = self->replies;
     enum err err =
         files_open_folder(&self->janitor_state->files, self->settings->chat_workflows.storage.workflows_path, why);
     if (err == ERR_OK)
-        err = expiry_open(&self->janitor_state->expiry, self->settings, self->janitor_state->files, self->replies, why);
+        err = expiry_open(&self->janitor_state->expiry, self->settings, self->store, self->janitor_state->files,
+                          self->replies, why);
     self->sweep_due = true;
     self->passes[PASS_ROOMS].due_ms = self->now.mono_ms + ROOMS_AFTER_BEATS * self->settings->wire.beat_ms;
     return err == ERR_OK ? actor_start(&self->janitor, "janitor", ORDERS_MAX, janitor_body, self->janitor_state, why)

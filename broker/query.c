@@ -19,7 +19,7 @@
 /* What the reader's thread owns. */
 struct reader {
     struct store_reader *store;
-    const char *sqlite_path;
+    const struct store *record;
     struct store_paths paths;
     size_t export_bytes_max;
     struct mailbox *replies;
@@ -286,7 +286,7 @@ static void reader_body(struct actor *actor, struct mailbox *box, void *arg)
 {
     struct reader *self = arg;
     struct fault why;
-    enum err err = store_reader_open(&self->store, self->sqlite_path, &why);
+    enum err err = store_reader_open(&self->store, self->record, &why);
     actor_ready(actor, err, &why);
     bool running = err == ERR_OK;
     while (running) {
@@ -313,7 +313,7 @@ enum err query_start(struct broker *self, struct fault *why)
     if (!self->reader_state)
         return fault_set(why, ERR_MEMORY, "reader: out of memory");
     *self->reader_state =
-        (struct reader){.sqlite_path = self->settings->chat_workflows.storage.sqlite_path,
+        (struct reader){.record = self->store,
                         .paths = {self->settings->chat_workflows.storage.workflows_path},
                         .export_bytes_max = (size_t)self->settings->chat_workflows.dump.record_mb_max << 20,
                         .replies = self->replies};

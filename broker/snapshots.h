@@ -8,11 +8,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+struct store;
+
 #define SNAPSHOT_NAME_MAX 64
 
 struct snapshots {
-    const char *record;     /* path of the record; borrowed like the next */
-    const char *folder;     /* made with the first snapshot */
+    const struct store *record;
+    const char *folder;     /* borrowed like the record; made with the first snapshot */
     bool scheduled;         /* by the clock too; then old ones go as well */
     int64_t interval_us;    /* from one to the next */
     int64_t retention_us;   /* older ones go, but for the newest; 0 = never */

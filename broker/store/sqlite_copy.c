@@ -1,7 +1,7 @@
 /* A copy of the record: VACUUM INTO reads one moment of it under a read transaction of its own connection and, unlike a
  * stepped online backup, never starts over when the writer commits. */
 #include "store/sqlite_schema.h"
-#include "store/store.h"
+#include "store/sqlite_store.h"
 
 #include <string.h>
 
@@ -38,10 +38,14 @@ static enum err mark(const char *target, struct fault *why)
     return err;
 }
 
-enum err store_copy(const char *path, const char *target, const atomic_bool *end, struct fault *why)
+enum err store_copy(const struct store *self, const char *target, const atomic_bool *end, struct fault *why)
 {
     struct db db;
-    enum err err = db_open(&db, path, true, why);
+    enum err err = applier_wait_all(self->applier, why);
+    if (err == ERR_OK && atomic_load(end))
+        err = fault_set(why, ERR_CANCELLED, "%s: not wanted any more", target);
+    if (err == ERR_OK)
+        err = db_open(&db, self->path, true, why);
     if (err != ERR_OK)
         return err;
     atomic_bool *flag;

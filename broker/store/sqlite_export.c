@@ -200,13 +200,14 @@ static enum err read_all(struct store_reader *reader, const struct export *self,
 enum err store_read_export(struct store_reader *reader, const char *chat_id, const struct store_paths *paths,
                            struct buf *json, struct fault *why)
 {
-    struct db *db = store_reader_db(reader);
-    struct export self = {.db = db, .chat_id = chat_id, .events_bytes_max = json->limit / 2, .why = why};
-    enum err err = db_run(db, "BEGIN", why);
+    struct export self = {.chat_id = chat_id, .events_bytes_max = json->limit / 2, .why = why};
+    enum err err = store_reader_db(reader, &self.db, why);
+    if (err == ERR_OK)
+        err = db_run(self.db, "BEGIN", why);
     if (err != ERR_OK)
         return err;
     err = read_all(reader, &self, paths, json, why);
-    sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL);
+    sqlite3_exec(self.db->handle, "COMMIT", NULL, NULL, NULL);
     if (err == ERR_FULL)
         err = fault_set(why, ERR_TOO_LARGE,
                         "The record of the conversation is larger than %zu MiB"

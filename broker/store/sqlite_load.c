@@ -1,7 +1,59 @@
-/* What the core needs back: rows of one chat, chats with open jobs, answers and event ids. Writer's connection. */
+/* What the core needs back: rows of one chat, chats with open jobs, answers and event ids. The loop's own connection;
+ * no batch can come in between two of its statements, as the loop is who hands them over. */
 #include "store/sqlite_store.h"
 
 #include <string.h>
+
+#define JOB_COLUMNS                                                                                                    \
+    "job_id, chat_id, status, attempts, token_term, token_counter, last_number, input_name, input_key, trace, error,"  \
+    " total_steps, submitted_us, started_us, completed_us, retry_of, set_back, spools_gone"
+
+static const char *const sql[LOAD_STATEMENTS] = {
+
+    [LOAD_CHAT] = "SELECT chat_id, room, participant_name, status, partition_key, metadata, epoch, head, created_us,"
+                  " updated_us FROM conversations WHERE chat_id = ?",
+    [LOAD_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 AND job_id IN"
+                  " (SELECT job_id FROM jobs WHERE chat_id = ?1 AND final = 0 UNION"
+                  " SELECT MAX(job_id) FROM jobs WHERE chat_id = ?1 AND final = 1) ORDER BY submitted_us, job_id",
+    [LOAD_JOB] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 AND job_id = ?2",
+    [LOAD_STEPS] =
+        "SELECT step_id, chat_id, job_id, step_index, operation, arguments, input_file, output_file, spool_key,"
+        " result, status, progress, error_message, started_us, completed_us FROM workflow_steps"
+        " WHERE chat_id = ?1 AND job_id = ?2 ORDER BY step_index",
+    [LOAD_EVENTS] = "SELECT chat_id, seq, type, job_id, event_id, body, created_us FROM"
+                    " (SELECT * FROM events WHERE chat_id = ?1 ORDER BY seq DESC LIMIT ?2) ORDER BY seq",
+    [LOAD_FILES] = "SELECT file_id, chat_id, name, key, file_type, bytes, job_id, created_us FROM files"
+                   " WHERE chat_id = ? ORDER BY position",
+    [LOAD_BUSY] = "SELECT chat_id FROM jobs WHERE final = 0 GROUP BY chat_id ORDER BY MIN(submitted_us)",
+    [LOAD_ANSWER] =
+        "SELECT status, message, body, job_id, created_us, keyed, fingerprint FROM answers WHERE request_id = ?",
+    [LOAD_COUNTS] =
+        "SELECT (SELECT COUNT(*) FROM conversations WHERE room = 1), (SELECT COUNT(*) FROM jobs WHERE final = 0)",
+    [LOAD_EVENT_ID] = "SELECT seq FROM events WHERE chat_id = ? AND event_id = ?",
+    [LOAD_GARBAGE] = "SELECT key FROM garbage ORDER BY created_us LIMIT ?",
+};
+
+enum err loader_open(struct loader *self, const char *path, struct fault *why)
+{
+    enum err err = db_open(&self->db, path, true, why);
+    for (size_t i = 0; err == ERR_OK && i < LOAD_STATEMENTS; i++)
+        err = db_prepare(&self->db, sql[i], &self->statement[i], why);
+    return err;
+}
+
+void loader_close(struct loader *self)
+{
+    for (size_t i = 0; i < LOAD_STATEMENTS; i++)
+        sqlite3_finalize(self->statement[i]);
+    db_close(&self->db);
+    *self = (struct loader){.db = {NULL}};
+}
+
+/* Until a read sees this batch; most concern none that is on its way. */
+static enum err see(struct store *self, uint64_t batch, struct fault *why)
+{
+    return batch == 0 ? ERR_OK : applier_wait(self->applier, batch, why);
+}
 
 static int name_index(const char *const *names, int count, const char *name)
 {
@@ -60,9 +112,9 @@ static enum err stop(sqlite3_stmt *statement, enum err err)
 
 static enum err load_chat_row(struct store *self, const char *chat_id, const struct store_load *to, struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[LOAD_CHAT];
+    sqlite3_stmt *s = self->loader.statement[LOAD_CHAT];
     db_bind_text(s, 1, chat_id);
-    enum err err = db_row(&self->db, s, why);
+    enum err err = db_row(&self->loader.db, s, why);
     if (err == ERR_END)
         return fault_set(why, ERR_NOT_FOUND, "Conversation not found");
     if (err != ERR_OK)
@@ -106,11 +158,11 @@ static struct step_row step_row_of(sqlite3_stmt *s)
 static enum err load_steps(struct store *self, const char *chat_id, const char *job_id, const struct store_load *to,
                            struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[LOAD_STEPS];
+    sqlite3_stmt *s = self->loader.statement[LOAD_STEPS];
     db_bind_text(s, 1, chat_id);
     db_bind_text(s, 2, job_id);
     enum err err;
-    while ((err = db_row(&self->db, s, why)) == ERR_OK) {
+    while ((err = db_row(&self->loader.db, s, why)) == ERR_OK) {
         struct step_row row = step_row_of(s);
         err = to->step(to->context, &row);
         if (err != ERR_OK)
@@ -143,13 +195,13 @@ static struct job_row job_row_of(sqlite3_stmt *s)
 }
 
 /* Each job is followed by its steps. */
-static enum err load_jobs(struct store *self, enum store_statement which, const char *chat_id,
+static enum err load_jobs(struct store *self, enum load_statement which, const char *chat_id,
                           const struct store_load *to, bool *any, struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[which];
+    sqlite3_stmt *s = self->loader.statement[which];
     enum err err;
     db_bind_text(s, 1, chat_id);
-    while ((err = db_row(&self->db, s, why)) == ERR_OK) {
+    while ((err = db_row(&self->loader.db, s, why)) == ERR_OK) {
         struct job_row row = job_row_of(s);
         *any = true;
         err = to->job(to->context, &row);
@@ -165,8 +217,11 @@ enum err store_load_job(struct store *self, const char *chat_id, const char *job
                         struct fault *why)
 {
     bool found = false;
-    db_bind_text(self->statement[LOAD_JOB], 2, job_id);
-    enum err err = load_jobs(self, LOAD_JOB, chat_id, to, &found, why);
+    enum err err = see(self, unapplied_chat(self->unapplied, chat_id), why);
+    if (err != ERR_OK)
+        return err;
+    db_bind_text(self->loader.statement[LOAD_JOB], 2, job_id);
+    err = load_jobs(self, LOAD_JOB, chat_id, to, &found, why);
     return err == ERR_OK && !found ? fault_set(why, ERR_NOT_FOUND, "Job not found") : err;
 }
 
@@ -187,11 +242,11 @@ struct event_row event_row_of(sqlite3_stmt *s)
 static enum err load_events(struct store *self, const char *chat_id, uint32_t events, const struct store_load *to,
                             struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[LOAD_EVENTS];
+    sqlite3_stmt *s = self->loader.statement[LOAD_EVENTS];
     db_bind_text(s, 1, chat_id);
     db_bind_int(s, 2, events);
     enum err err;
-    while ((err = db_row(&self->db, s, why)) == ERR_OK) {
+    while ((err = db_row(&self->loader.db, s, why)) == ERR_OK) {
         struct event_row row = event_row_of(s);
         err = to->event(to->context, &row);
         if (err != ERR_OK)
@@ -202,10 +257,10 @@ static enum err load_events(struct store *self, const char *chat_id, uint32_t ev
 
 static enum err load_files(struct store *self, const char *chat_id, const struct store_load *to, struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[LOAD_FILES];
+    sqlite3_stmt *s = self->loader.statement[LOAD_FILES];
     db_bind_text(s, 1, chat_id);
     enum err err;
-    while ((err = db_row(&self->db, s, why)) == ERR_OK) {
+    while ((err = db_row(&self->loader.db, s, why)) == ERR_OK) {
         struct file_row row = {
             .file_id = db_text(s, 0),
             .chat_id = db_text(s, 1),
@@ -227,7 +282,9 @@ enum err store_load_chat(struct store *self, const char *chat_id, uint32_t event
                          struct fault *why)
 {
     bool jobs;
-    enum err err = load_chat_row(self, chat_id, to, why);
+    enum err err = see(self, unapplied_chat(self->unapplied, chat_id), why);
+    if (err == ERR_OK)
+        err = load_chat_row(self, chat_id, to, why);
     if (err == ERR_OK)
         err = load_jobs(self, LOAD_JOBS, chat_id, to, &jobs, why);
     if (err == ERR_OK)
@@ -237,12 +294,12 @@ enum err store_load_chat(struct store *self, const char *chat_id, uint32_t event
     return err;
 }
 
-static enum err each_text(struct store *self, enum store_statement which, enum err (*each)(void *, const char *),
+static enum err each_text(struct store *self, enum load_statement which, enum err (*each)(void *, const char *),
                           void *context, struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[which];
+    sqlite3_stmt *s = self->loader.statement[which];
     enum err err;
-    while ((err = db_row(&self->db, s, why)) == ERR_OK) {
+    while ((err = db_row(&self->loader.db, s, why)) == ERR_OK) {
         err = each(context, db_text(s, 0));
         if (err != ERR_OK)
             return stop(s, err);
@@ -253,13 +310,17 @@ static enum err each_text(struct store *self, enum store_statement which, enum e
 enum err store_busy_chats(struct store *self, enum err (*each)(void *context, const char *chat_id), void *context,
                           struct fault *why)
 {
-    return each_text(self, LOAD_BUSY, each, context, why);
+    enum err err = applier_wait_all(self->applier, why);
+    return err == ERR_OK ? each_text(self, LOAD_BUSY, each, context, why) : err;
 }
 
 enum err store_garbage(struct store *self, uint32_t max, enum err (*each)(void *context, const char *key),
                        void *context, struct fault *why)
 {
-    db_bind_int(self->statement[LOAD_GARBAGE], 1, max);
+    enum err err = see(self, unapplied_garbage(self->unapplied), why);
+    if (err != ERR_OK)
+        return err;
+    db_bind_int(self->loader.statement[LOAD_GARBAGE], 1, max);
     return each_text(self, LOAD_GARBAGE, each, context, why);
 }
 
@@ -284,9 +345,12 @@ static enum err keep_answer_texts(sqlite3_stmt *s, struct answer_row *out, struc
 enum err store_find_answer(struct store *self, const unsigned char id[REQUEST_ID_LEN], struct answer_row *out,
                            struct buf *space, struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[LOAD_ANSWER];
+    sqlite3_stmt *s = self->loader.statement[LOAD_ANSWER];
+    enum err err = see(self, unapplied_answer(self->unapplied, id), why);
+    if (err != ERR_OK)
+        return err;
     db_bind_blob(s, 1, id, REQUEST_ID_LEN);
-    enum err err = db_row(&self->db, s, why);
+    err = db_row(&self->loader.db, s, why);
     if (err != ERR_OK)
         return err == ERR_END ? ERR_NOT_FOUND : err;
     memcpy(out->request_id, id, REQUEST_ID_LEN);
@@ -300,8 +364,10 @@ enum err store_find_answer(struct store *self, const unsigned char id[REQUEST_ID
 
 enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[LOAD_COUNTS];
-    enum err err = db_row(&self->db, s, why);
+    sqlite3_stmt *s = self->loader.statement[LOAD_COUNTS];
+    enum err err = applier_wait_all(self->applier, why);
+    if (err == ERR_OK)
+        err = db_row(&self->loader.db, s, why);
     if (err != ERR_OK)
         return err;
     *rooms = (uint64_t)db_int(s, 0);
@@ -312,10 +378,13 @@ enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, 
 enum err store_find_event_id(struct store *self, const char *chat_id, const char *event_id, uint64_t *seq,
                              struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[LOAD_EVENT_ID];
+    sqlite3_stmt *s = self->loader.statement[LOAD_EVENT_ID];
+    enum err err = see(self, unapplied_event_id(self->unapplied, chat_id, event_id), why);
+    if (err != ERR_OK)
+        return err;
     db_bind_text(s, 1, chat_id);
     db_bind_text(s, 2, event_id);
-    enum err err = db_row(&self->db, s, why);
+    err = db_row(&self->loader.db, s, why);
     if (err != ERR_OK)
         return err == ERR_END ? ERR_NOT_FOUND : err;
     *seq = (uint64_t)db_int(s, 0);

@@ -71,6 +71,7 @@ static const char *const sql[READ_STATEMENTS] = {
 
 struct store_reader {
     struct db db;
+    struct applier *applier;
     sqlite3_stmt *statement[READ_STATEMENTS];
 };
 
@@ -81,12 +82,14 @@ struct place {
     const char *chat_id;
 };
 
-enum err store_reader_open(struct store_reader **out, const char *path, struct fault *why)
+enum err store_reader_open(struct store_reader **out, const struct store *of, struct fault *why)
 {
     struct store_reader *self = calloc(1, sizeof *self);
+    *out = NULL;
     if (!self)
-        return fault_set(why, ERR_MEMORY, "%s: out of memory", path);
-    enum err err = db_open(&self->db, path, true, why);
+        return fault_set(why, ERR_MEMORY, "%s: out of memory", of->path);
+    self->applier = of->applier;
+    enum err err = db_open(&self->db, of->path, true, why);
     for (size_t i = 0; err == ERR_OK && i < READ_STATEMENTS; i++)
         err = db_prepare(&self->db, sql[i], &self->statement[i], why);
     if (err != ERR_OK)
@@ -107,9 +110,10 @@ void store_reader_close(struct store_reader **self_p)
     *self_p = NULL;
 }
 
-struct db *store_reader_db(struct store_reader *self)
+enum err store_reader_db(struct store_reader *self, struct db **db, struct fault *why)
 {
-    return &self->db;
+    *db = &self->db;
+    return applier_wait_all(self->applier, why);
 }
 
 static json_t *time_or_null(int64_t wall_us)
@@ -254,12 +258,14 @@ enum err store_read_chats(struct store_reader *self, const char *status, int64_t
 {
     bool all = !status || !status[0];
     sqlite3_stmt *s = self->statement[all ? READ_CHATS : READ_CHATS_OF_STATUS];
+    enum err err = applier_wait_all(self->applier, why);
+    if (err != ERR_OK)
+        return err;
     if (!all)
         db_bind_text(s, 1, status);
     db_bind_int(s, 2, limit);
     db_bind_int(s, 3, offset);
     json_t *list = json_array();
-    enum err err;
     while ((err = db_row(&self->db, s, why)) == ERR_OK)
         json_array_append_new(list, summary_of(s));
     json_t *answer = json_object();
@@ -276,8 +282,11 @@ static enum err find_chat(struct store_reader *self, const char *chat_id, const 
                           struct place *place, json_t **chat, struct fault *why)
 {
     sqlite3_stmt *s = self->statement[READ_CHAT];
+    enum err err = applier_wait_all(self->applier, why);
+    if (err != ERR_OK)
+        return err;
     db_bind_text(s, 1, chat_id);
-    enum err err = db_row(&self->db, s, why);
+    err = db_row(&self->db, s, why);
     if (err == ERR_END)
         return fault_set(why, ERR_NOT_FOUND, "Conversation not found");
     if (err != ERR_OK)
@@ -382,11 +391,13 @@ enum err store_read_jobs(struct store_reader *self, const char *chat_id, int64_t
                          struct buf *json, struct fault *why)
 {
     sqlite3_stmt *s = self->statement[READ_JOBS];
+    enum err err = applier_wait_all(self->applier, why);
+    if (err != ERR_OK)
+        return err;
     db_bind_text(s, 1, chat_id);
     db_bind_int(s, 2, limit);
     db_bind_int(s, 3, offset);
     json_t *list = json_array(), *answer = json_object();
-    enum err err;
     while ((err = db_row(&self->db, s, why)) == ERR_OK)
         json_array_append_new(list, job_of(s));
     json_object_set_new(answer, "count", json_integer((json_int_t)json_array_size(list)));
@@ -402,9 +413,12 @@ enum err store_read_job(struct store_reader *self, const char *chat_id, const ch
                         struct fault *why)
 {
     sqlite3_stmt *s = self->statement[READ_JOB];
+    enum err err = applier_wait_all(self->applier, why);
+    if (err != ERR_OK)
+        return err;
     db_bind_text(s, 1, chat_id);
     db_bind_text(s, 2, job_id);
-    enum err err = db_row(&self->db, s, why);
+    err = db_row(&self->db, s, why);
     if (err != ERR_OK)
         return err == ERR_END ? fault_set(why, ERR_NOT_FOUND, "Job not found") : err;
     json_t *job = job_of(s);
@@ -431,11 +445,13 @@ enum err store_read_events(struct store_reader *self, const char *chat_id, uint6
                            void *context, struct fault *why)
 {
     sqlite3_stmt *s = self->statement[READ_EVENTS];
+    enum err err = applier_wait_all(self->applier, why);
+    if (err != ERR_OK)
+        return err;
     db_bind_text(s, 1, chat_id);
     db_bind_int(s, 2, (int64_t)since);
     db_bind_int(s, 3, limit);
     size_t bytes = 0;
-    enum err err = ERR_OK;
     while (bytes < bytes_max && (err = db_row(&self->db, s, why)) == ERR_OK) {
         struct event_row row = event_row_of(s);
         bytes += row.body_len;

@@ -1,4 +1,4 @@
-/* Retention: what may go is looked for on a read-only connection; the writer only deletes a range by key. */
+/* Retention: what may go is looked for on a read-only connection; the writer then only deletes a range by key. */
 #include "store/sqlite_store.h"
 
 #include <stdio.h>
@@ -28,9 +28,11 @@ enum err store_read_old_events(struct store_reader *self, const char *after, con
                                uint32_t chats, enum err (*each)(void *context, const char *chat_id, uint64_t upto),
                                void *context, struct fault *why)
 {
-    struct db *db = store_reader_db(self);
+    struct db *db;
     sqlite3_stmt *s = NULL;
-    enum err err = db_prepare(db, old_events_sql, &s, why);
+    enum err err = store_reader_db(self, &db, why);
+    if (err == ERR_OK)
+        err = db_prepare(db, old_events_sql, &s, why);
     if (err != ERR_OK)
         return err;
     db_bind_text(s, 1, after);
@@ -45,9 +47,11 @@ enum err store_read_old_events(struct store_reader *self, const char *after, con
 
 enum err store_read_oldest(struct store_reader *self, const char *chat_id, uint64_t *oldest, struct fault *why)
 {
-    struct db *db = store_reader_db(self);
+    struct db *db;
     sqlite3_stmt *s = NULL;
-    enum err err = db_prepare(db, "SELECT MIN(seq) FROM events WHERE chat_id = ?", &s, why);
+    enum err err = store_reader_db(self, &db, why);
+    if (err == ERR_OK)
+        err = db_prepare(db, "SELECT MIN(seq) FROM events WHERE chat_id = ?", &s, why);
     *oldest = 0;
     if (err != ERR_OK)
         return err;
@@ -57,24 +61,6 @@ enum err store_read_oldest(struct store_reader *self, const char *chat_id, uint6
         *oldest = (uint64_t)db_int(s, 0);
     sqlite3_finalize(s);
     return err == ERR_END ? ERR_OK : err;
-}
-
-/* What is synced after a write that failed half way may lie behind a hole: the store takes nothing more. */
-static enum err written(struct store *self, enum err err)
-{
-    self->torn = self->torn || err == ERR_IO;
-    return err;
-}
-
-enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[TRIM_EVENTS];
-    int gone = 0;
-    db_bind_text(s, 1, chat_id);
-    db_bind_int(s, 2, (int64_t)upto);
-    enum err err = written(self, db_execute(&self->db, s, &gone, why));
-    *rows = err == ERR_OK ? (uint32_t)gone : 0;
-    return err;
 }
 
 /* ---- rooms ---- */
@@ -92,10 +78,12 @@ enum err store_read_old_rooms(struct store_reader *self, struct store_room_curso
                               enum err (*each)(void *context, const char *chat_id, uint64_t head), void *context,
                               struct fault *why)
 {
-    struct db *db = store_reader_db(self);
+    struct db *db;
     sqlite3_stmt *s = NULL;
     *looked = 0;
-    enum err err = db_prepare(db, old_rooms_sql, &s, why);
+    enum err err = store_reader_db(self, &db, why);
+    if (err == ERR_OK)
+        err = db_prepare(db, old_rooms_sql, &s, why);
     if (err != ERR_OK)
         return err;
     char after[ID_CHAT_MAX + 1];
@@ -120,13 +108,15 @@ enum err store_read_old_rooms(struct store_reader *self, struct store_room_curso
 enum err store_read_old_answers(struct store_reader *self, struct store_answer_range *range, uint32_t max,
                                 uint32_t *looked, uint32_t *old, struct fault *why)
 {
-    struct db *db = store_reader_db(self);
+    struct db *db;
     sqlite3_stmt *s = NULL;
     *looked = *old = 0;
-    enum err err = db_prepare(db,
-                              "SELECT request_id, keyed = 0 AND created_us < ?2 FROM answers WHERE request_id > ?1"
-                              " ORDER BY request_id LIMIT ?3",
-                              &s, why);
+    enum err err = store_reader_db(self, &db, why);
+    if (err == ERR_OK)
+        err = db_prepare(db,
+                         "SELECT request_id, keyed = 0 AND created_us < ?2 FROM answers WHERE request_id > ?1"
+                         " ORDER BY request_id LIMIT ?3",
+                         &s, why);
     if (err != ERR_OK)
         return err;
     db_bind_blob(s, 1, range->after, sizeof range->after);
@@ -140,15 +130,6 @@ enum err store_read_old_answers(struct store_reader *self, struct store_answer_r
     }
     sqlite3_finalize(s);
     return err == ERR_END ? ERR_OK : err;
-}
-
-enum err store_forget_answers(struct store *self, const struct store_answer_range *range, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[FORGET_ANSWERS];
-    db_bind_blob(s, 1, range->after, sizeof range->after);
-    db_bind_blob(s, 2, range->upto, sizeof range->upto);
-    db_bind_int(s, 3, range->older_than_us);
-    return written(self, db_execute(&self->db, s, NULL, why));
 }
 
 /* ---- files ---- */
@@ -169,9 +150,11 @@ static enum err read_busy(struct db *db, const char *chat_id, bool *busy, struct
 enum err store_read_keys(struct store_reader *self, const char *chat_id, bool *busy,
                          enum err (*each)(void *context, const char *key), void *context, struct fault *why)
 {
-    struct db *db = store_reader_db(self);
+    struct db *db;
     sqlite3_stmt *s = NULL;
-    enum err err = read_busy(db, chat_id, busy, why);
+    enum err err = store_reader_db(self, &db, why);
+    if (err == ERR_OK)
+        err = read_busy(db, chat_id, busy, why);
     if (err != ERR_OK || *busy)
         return err;
     err = db_prepare(db,
@@ -189,9 +172,11 @@ enum err store_read_keys(struct store_reader *self, const char *chat_id, bool *b
 
 enum err store_read_born(struct store_reader *self, int64_t *born_us, struct fault *why)
 {
-    struct db *db = store_reader_db(self);
+    struct db *db;
     sqlite3_stmt *s = NULL;
-    enum err err = db_prepare(db, "SELECT value FROM meta WHERE key = 'born_us'", &s, why);
+    enum err err = store_reader_db(self, &db, why);
+    if (err == ERR_OK)
+        err = db_prepare(db, "SELECT value FROM meta WHERE key = 'born_us'", &s, why);
     if (err != ERR_OK)
         return err;
     err = db_row(db, s, why);

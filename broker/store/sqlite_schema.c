@@ -1,5 +1,7 @@
 #include "store/sqlite_schema.h"
 
+#include "id.h"
+
 static const char *const tables =
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS conversations("
@@ -52,6 +54,7 @@ static const char *const upgrades[SCHEMA_VERSION] = {
           "ALTER TABLE answers ADD COLUMN keyed INTEGER NOT NULL DEFAULT 0;"
           "ALTER TABLE answers ADD COLUMN fingerprint INTEGER NOT NULL DEFAULT 0;"
           "ALTER TABLE answers ADD COLUMN chat_id TEXT NOT NULL DEFAULT '';",
+    [2] = "", /* the same tables; an older program would not know that the journal may hold more */
 };
 
 /* On columns that an upgrade may have added; and files from before a record's time are none of its business. */
@@ -112,11 +115,15 @@ enum err schema_ensure(struct db *db, struct fault *why)
 }
 
 #define COPY_KEY       "copy"
+#define TERM_KEY       "term"
+#define JOURNAL_ID_KEY "journal_id"
 #define COPY_TERM_STEP 1000000 /* more starts of a broker than there were since the copy was made */
 
+/* Without an id of its own it takes no journal for its own. */
 enum err schema_mark_copy(struct db *db, struct fault *why)
 {
-    return write_meta(db, COPY_KEY, 1, why);
+    enum err err = write_meta(db, JOURNAL_ID_KEY, 0, why);
+    return err == ERR_OK ? write_meta(db, COPY_KEY, 1, why) : err;
 }
 
 /* An event says its epoch itself. */
@@ -131,9 +138,9 @@ static enum err renew(struct db *db, struct fault *why)
     int64_t term = 0;
     enum err err = db_run(db, adoption, why);
     if (err == ERR_OK)
-        err = read_meta(db, "term", &term, why);
+        err = read_meta(db, TERM_KEY, &term, why);
     if (err == ERR_OK)
-        err = write_meta(db, "term", term + COPY_TERM_STEP, why);
+        err = write_meta(db, TERM_KEY, term + COPY_TERM_STEP, why);
     return err == ERR_OK ? write_meta(db, COPY_KEY, 0, why) : err;
 }
 
@@ -153,12 +160,39 @@ enum err schema_adopt_copy(struct db *db, struct fault *why)
     return err;
 }
 
-enum err schema_raise_term(struct db *db, uint64_t *term, struct fault *why)
+enum err schema_read_history(struct db *db, struct journal_history *newest, uint64_t *applied, struct fault *why)
 {
-    int64_t last = 0;
-    enum err err = read_meta(db, "term", &last, why);
+    int64_t id = 0, term = 0, number = 0;
+    enum err err = read_meta(db, JOURNAL_ID_KEY, &id, why);
     if (err == ERR_OK)
-        err = write_meta(db, "term", last + 1, why);
-    *term = (uint64_t)last + 1;
+        err = read_meta(db, TERM_KEY, &term, why);
+    if (err == ERR_OK)
+        err = read_meta(db, JOURNAL_APPLIED_KEY, &number, why);
+    *newest = (struct journal_history){(uint64_t)id, (uint64_t)term};
+    *applied = (uint64_t)number;
+    return err;
+}
+
+static enum err write_history(struct db *db, const struct journal_history *history, struct fault *why)
+{
+    enum err err = write_meta(db, JOURNAL_ID_KEY, (int64_t)history->id, why);
+    if (err == ERR_OK)
+        err = write_meta(db, TERM_KEY, (int64_t)history->term, why);
+    return err == ERR_OK ? write_meta(db, JOURNAL_APPLIED_KEY, 0, why) : err;
+}
+
+enum err schema_begin_history(struct db *db, struct journal_history *history, struct fault *why)
+{
+    history->term++;
+    if (history->id == 0)
+        history->id = id_u64();
+    enum err err = db_run(db, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE", why);
+    if (err != ERR_OK)
+        return err;
+    err = write_history(db, history, why);
+    if (err == ERR_OK)
+        err = db_run(db, "COMMIT", why);
+    if (err != ERR_OK)
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     return err;
 }

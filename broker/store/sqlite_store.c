@@ -1,73 +1,21 @@
-/* The writer: opens the record under a lock, raises the term, and turns a list of changes into one transaction. */
+/* The door of store.h for the broker's loop: opens the record under a lock, replays the journal, and puts each batch
+ * into the journal before the applier carries it into SQLite. */
 #include "store/sqlite_store.h"
 
+#include "store/change_codec.h"
 #include "store/sqlite_schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <log.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#define JOB_COLUMNS                                                                                                    \
-    "job_id, chat_id, status, attempts, token_term, token_counter, last_number, input_name, input_key, trace, error,"  \
-    " total_steps, submitted_us, started_us, completed_us, retry_of, set_back, spools_gone"
-
-static const char *const sql[STORE_STATEMENTS] = {
-    [WRITE_CHAT] = "INSERT INTO conversations VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(chat_id) DO UPDATE SET"
-                   " participant_name=?3, status=?4, partition_key=?5, metadata=?6, epoch=?7, head=?8, updated_us=?10",
-    [WRITE_CHAT_LISTED] = "UPDATE conversations SET room = ?2, created_us = ?3 WHERE chat_id = ?1"
-                          " AND (room <> ?2 OR created_us <> ?3)",
-    [WRITE_CHAT_GARBAGE_FILES] = "INSERT OR IGNORE INTO garbage SELECT key, ?2 FROM files WHERE chat_id = ?1",
-    [WRITE_CHAT_GARBAGE_SPOOLS] = "INSERT OR IGNORE INTO garbage SELECT spool_key, ?2 FROM workflow_steps"
-                                  " WHERE chat_id = ?1 AND spool_key <> ''",
-    [WRITE_CHAT_ANSWERS] = "DELETE FROM answers WHERE keyed = 1 AND chat_id = ?1",
-    [WRITE_CHAT_DELETE] = "DELETE FROM conversations WHERE chat_id = ?",
-    [WRITE_MESSAGE] = "INSERT INTO messages(message_id, chat_id, message_type, content, metadata, created_us)"
-                      " VALUES(?,?,?,?,?,?)",
-    [WRITE_FILE] = "INSERT INTO files(file_id, chat_id, name, key, file_type, bytes, job_id, created_us)"
-                   " VALUES(?,?,?,?,?,?,?,?)",
-    [WRITE_JOB] =
-        "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
-        " ON CONFLICT(chat_id, job_id) DO UPDATE SET status=?3, final=?4, attempts=?5, token_term=?6, token_counter=?7,"
-        " last_number=?8, error=?12, started_us=?15, completed_us=?16, set_back=?18, spools_gone=?19",
-    [WRITE_STEP] = "INSERT INTO workflow_steps VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"
-                   " ON CONFLICT(chat_id, job_id, step_index) DO UPDATE SET input_file=?7, output_file=?8, "
-                   "spool_key=?9, result=?10,"
-                   " status=?11, progress=?12, error_message=?13, started_us=?14, completed_us=?15",
-    [WRITE_EVENT] = "INSERT INTO events VALUES(?1,?2,?3,?4,NULLIF(?5,''),?6,?7)",
-    [WRITE_HEAD] = "UPDATE conversations SET head = ?2 WHERE chat_id = ?1",
-    [WRITE_ANSWER] = "INSERT OR REPLACE INTO answers VALUES(?,?,?,?,?,?,?,?,?)",
-    [WRITE_GARBAGE] = "INSERT OR IGNORE INTO garbage VALUES(?, CAST(strftime('%s','now') AS INTEGER) * 1000000)",
-    [WRITE_GARBAGE_DONE] = "DELETE FROM garbage WHERE key = ?",
-    [LOAD_CHAT] = "SELECT chat_id, room, participant_name, status, partition_key, metadata, epoch, head, created_us,"
-                  " updated_us FROM conversations WHERE chat_id = ?",
-    [LOAD_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 AND job_id IN"
-                  " (SELECT job_id FROM jobs WHERE chat_id = ?1 AND final = 0 UNION"
-                  " SELECT MAX(job_id) FROM jobs WHERE chat_id = ?1 AND final = 1) ORDER BY submitted_us, job_id",
-    [LOAD_JOB] = "SELECT " JOB_COLUMNS " FROM jobs WHERE chat_id = ?1 AND job_id = ?2",
-    [LOAD_STEPS] =
-        "SELECT step_id, chat_id, job_id, step_index, operation, arguments, input_file, output_file, spool_key,"
-        " result, status, progress, error_message, started_us, completed_us FROM workflow_steps"
-        " WHERE chat_id = ?1 AND job_id = ?2 ORDER BY step_index",
-    [LOAD_EVENTS] = "SELECT chat_id, seq, type, job_id, event_id, body, created_us FROM"
-                    " (SELECT * FROM events WHERE chat_id = ?1 ORDER BY seq DESC LIMIT ?2) ORDER BY seq",
-    [LOAD_FILES] = "SELECT file_id, chat_id, name, key, file_type, bytes, job_id, created_us FROM files"
-                   " WHERE chat_id = ? ORDER BY position",
-    [LOAD_BUSY] = "SELECT chat_id FROM jobs WHERE final = 0 GROUP BY chat_id ORDER BY MIN(submitted_us)",
-    [LOAD_ANSWER] =
-        "SELECT status, message, body, job_id, created_us, keyed, fingerprint FROM answers WHERE request_id = ?",
-    [LOAD_COUNTS] =
-        "SELECT (SELECT COUNT(*) FROM conversations WHERE room = 1), (SELECT COUNT(*) FROM jobs WHERE final = 0)",
-    [LOAD_EVENT_ID] = "SELECT seq FROM events WHERE chat_id = ? AND event_id = ?",
-    [LOAD_GARBAGE] = "SELECT key FROM garbage ORDER BY created_us LIMIT ?",
-    [TRIM_EVENTS] = "DELETE FROM events WHERE chat_id = ?1 AND seq <= ?2"
-                    " AND NOT EXISTS (SELECT 1 FROM jobs WHERE chat_id = ?1 AND final = 0)",
-    [FORGET_ANSWERS] =
-        "DELETE FROM answers WHERE request_id > ?1 AND request_id <= ?2 AND keyed = 0 AND created_us < ?3",
-};
+static const struct store_sizes usual_sizes = {.segment_bytes = (size_t)16 << 20, .reserve_bytes = (size_t)16 << 20};
 
 static enum err take_lock(struct store *self, const char *path, struct fault *why)
 {
@@ -84,35 +32,112 @@ static enum err take_lock(struct store *self, const char *path, struct fault *wh
     return fault_errno(why, "%s", name);
 }
 
-static enum err prepare_all(struct store *self, struct fault *why)
+/* ---- opening and closing ---- */
+
+struct replay {
+    struct writer *writer;
+    uint64_t newest;
+};
+
+static enum err replay_batch(void *context, uint64_t number, struct bytes payload, struct fault *why)
 {
-    enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < STORE_STATEMENTS; i++)
-        err = db_prepare(&self->db, sql[i], &self->statement[i], why);
+    struct replay *replay = context;
+    struct change_reader reader;
+    struct change change;
+    enum err err = change_reader_init(&reader, payload, why);
+    while (err == ERR_OK && (err = change_reader_next(&reader, &change, why)) == ERR_OK)
+        err = writer_apply(replay->writer, &change, why);
+    replay->newest = number;
+    return err == ERR_END ? ERR_OK : err;
+}
+
+/* What was accepted and is not in SQLite yet: all of it in one transaction, or nothing. */
+static enum err replay_journal(struct store *self, const struct journal_history *of, uint64_t applied,
+                               struct fault *why)
+{
+    struct replay replay = {.writer = &self->writer, .newest = applied};
+    enum err err = writer_begin(&self->writer, true, why);
+    if (err == ERR_OK)
+        err = journal_replay(self->journal, of, applied, replay_batch, &replay, why);
+    if (err == ERR_OK)
+        err = writer_commit(&self->writer, replay.newest, why);
+    if (err != ERR_OK)
+        writer_undo(&self->writer);
+    else if (replay.newest > applied)
+        log_info("accepted batches taken from the journal", "batches", LOG_NUMBER((long long)(replay.newest - applied)),
+                 NULL);
+    return err;
+}
+
+/* From the raised term on nothing that lies in the journal counts any more. */
+static enum err begin_history(struct store *self, const struct store_sizes *sizes, uint64_t *term, struct fault *why)
+{
+    struct journal_history history;
+    uint64_t applied;
+    enum err err = schema_read_history(&self->writer.db, &history, &applied, why);
+    if (err == ERR_OK)
+        err = replay_journal(self, &history, applied, why);
+    if (err == ERR_OK)
+        err = schema_begin_history(&self->writer.db, &history, why);
+    *term = history.term;
+    return err == ERR_OK ? journal_begin(self->journal, &history, sizes->segment_bytes, why) : err;
+}
+
+static enum err open_parts(struct store *self, const struct store_sizes *sizes, uint64_t *term, struct fault *why)
+{
+    enum err err = writer_open(&self->writer, self->path, why);
+    if (err == ERR_OK)
+        err = journal_open(&self->journal, self->path, why);
+    if (err == ERR_OK)
+        err = begin_history(self, sizes, term, why);
+    if (err == ERR_OK)
+        err = loader_open(&self->loader, self->path, why);
+    if (err == ERR_OK && unapplied_new(&self->unapplied) != ERR_OK)
+        err = fault_set(why, ERR_MEMORY, "%s: out of memory", self->path);
+    if (err == ERR_OK)
+        err = reserve_open(&self->reserve, self->path, sizes->reserve_bytes, why);
+    return err == ERR_OK ? applier_start(&self->applier, &self->writer, self->reserve, why) : err;
+}
+
+enum err store_open_sized(struct store **out, const char *path, const struct store_sizes *sizes, uint64_t *term,
+                          struct fault *why)
+{
+    struct store *self = calloc(1, sizeof *self);
+    *out = NULL;
+    if (!self)
+        return fault_set(why, ERR_MEMORY, "%s: out of memory", path);
+    self->lock_fd = -1;
+    self->batch_bytes_max = sizes->segment_bytes;
+    int len = snprintf(self->path, sizeof self->path, "%s", path);
+    enum err err = len < 0 || (size_t)len >= sizeof self->path
+                       ? fault_set(why, ERR_TOO_LARGE, "%s: path too long", path)
+                       : take_lock(self, path, why);
+    if (err == ERR_OK)
+        err = open_parts(self, sizes, term, why);
+    if (err != ERR_OK)
+        store_close(&self);
+    *out = self;
     return err;
 }
 
 enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why)
 {
-    struct store *self = calloc(1, sizeof *self);
-    if (!self)
-        return fault_set(why, ERR_MEMORY, "%s: out of memory", path);
-    self->lock_fd = -1;
-    enum err err = take_lock(self, path, why);
-    if (err == ERR_OK)
-        err = db_open(&self->db, path, false, why);
-    if (err == ERR_OK)
-        err = schema_ensure(&self->db, why);
-    if (err == ERR_OK)
-        err = schema_adopt_copy(&self->db, why);
-    if (err == ERR_OK)
-        err = schema_raise_term(&self->db, term, why);
-    if (err == ERR_OK)
-        err = prepare_all(self, why);
-    if (err != ERR_OK)
-        store_close(&self);
-    *out = self;
-    return err;
+    return store_open_sized(out, path, &usual_sizes, term, why);
+}
+
+/* The journal and the reserve are of use only as long as something is not in SQLite. */
+static void close_journal(struct store *self)
+{
+    struct fault why = {.text = ""};
+    bool started = self->applier != NULL;
+    if (applier_stop(&self->applier, &why) != ERR_OK)
+        log_warning("accepted batches are left in the journal for the next start", "error", why.text, NULL);
+    else if (started && !self->torn) {
+        journal_remove(&self->journal);
+        reserve_remove(&self->reserve);
+    }
+    journal_close(&self->journal);
+    reserve_close(&self->reserve);
 }
 
 void store_close(struct store **self_p)
@@ -120,191 +145,17 @@ void store_close(struct store **self_p)
     struct store *self = *self_p;
     if (!self)
         return;
-    for (size_t i = 0; i < STORE_STATEMENTS; i++)
-        sqlite3_finalize(self->statement[i]);
-    db_close(&self->db);
+    close_journal(self);
+    loader_close(&self->loader);
+    writer_close(&self->writer);
+    unapplied_destroy(&self->unapplied);
     if (self->lock_fd >= 0)
         close(self->lock_fd);
     free(self);
     *self_p = NULL;
 }
 
-static enum err run(struct store *self, enum store_statement which, int *rows, struct fault *why)
-{
-    return db_execute(&self->db, self->statement[which], rows, why);
-}
-
-/* What the list of conversations is ordered by hardly ever changes, and its index is left alone when it does not. */
-static enum err put_chat(struct store *self, const struct chat_row *row, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[WRITE_CHAT];
-    db_bind_text(s, 1, row->chat_id);
-    db_bind_int(s, 2, row->room);
-    db_bind_text(s, 3, row->participant_name);
-    db_bind_text(s, 4, chat_status_name(row->status));
-    db_bind_text(s, 5, row->partition_key);
-    db_bind_text(s, 6, row->metadata);
-    db_bind_text(s, 7, row->epoch);
-    db_bind_int(s, 8, (int64_t)row->head);
-    db_bind_int(s, 9, row->created_us);
-    db_bind_int(s, 10, row->updated_us);
-    enum err err = run(self, WRITE_CHAT, NULL, why);
-    if (err != ERR_OK)
-        return err;
-    s = self->statement[WRITE_CHAT_LISTED];
-    db_bind_text(s, 1, row->chat_id);
-    db_bind_int(s, 2, row->room);
-    db_bind_int(s, 3, row->created_us);
-    return run(self, WRITE_CHAT_LISTED, NULL, why);
-}
-
-/* The rows go by cascade; the files they name become to-delete entries in the same transaction. */
-static enum err delete_chat(struct store *self, const struct chat_row *row, struct fault *why)
-{
-    static const enum store_statement order[] = {WRITE_CHAT_GARBAGE_FILES, WRITE_CHAT_GARBAGE_SPOOLS,
-                                                 WRITE_CHAT_ANSWERS, WRITE_CHAT_DELETE};
-    enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < sizeof order / sizeof *order; i++) {
-        sqlite3_stmt *s = self->statement[order[i]];
-        db_bind_text(s, 1, row->chat_id);
-        if (order[i] == WRITE_CHAT_GARBAGE_FILES || order[i] == WRITE_CHAT_GARBAGE_SPOOLS)
-            db_bind_int(s, 2, row->updated_us);
-        err = run(self, order[i], NULL, why);
-    }
-    return err;
-}
-
-static enum err add_message(struct store *self, const struct message_row *row, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[WRITE_MESSAGE];
-    db_bind_text(s, 1, row->message_id);
-    db_bind_text(s, 2, row->chat_id);
-    db_bind_text(s, 3, row->message_type);
-    db_bind_text(s, 4, row->content);
-    db_bind_text(s, 5, row->metadata);
-    db_bind_int(s, 6, row->created_us);
-    return run(self, WRITE_MESSAGE, NULL, why);
-}
-
-static enum err add_file(struct store *self, const struct file_row *row, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[WRITE_FILE];
-    db_bind_text(s, 1, row->file_id);
-    db_bind_text(s, 2, row->chat_id);
-    db_bind_text(s, 3, row->name);
-    db_bind_text(s, 4, row->key);
-    db_bind_text(s, 5, file_type_name(row->type));
-    db_bind_int(s, 6, (int64_t)row->bytes);
-    db_bind_text(s, 7, row->job_id);
-    db_bind_int(s, 8, row->created_us);
-    return run(self, WRITE_FILE, NULL, why);
-}
-
-static enum err put_job(struct store *self, const struct job_row *row, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[WRITE_JOB];
-    db_bind_text(s, 1, row->job_id);
-    db_bind_text(s, 2, row->chat_id);
-    db_bind_text(s, 3, job_status_name(row->status));
-    db_bind_int(s, 4, job_status_final(row->status));
-    db_bind_int(s, 5, row->attempts);
-    db_bind_int(s, 6, (int64_t)row->token.term);
-    db_bind_int(s, 7, (int64_t)row->token.counter);
-    db_bind_int(s, 8, (int64_t)row->last_number);
-    db_bind_text(s, 9, row->input_name);
-    db_bind_text(s, 10, row->input_key);
-    db_bind_text(s, 11, row->trace);
-    db_bind_text(s, 12, row->error);
-    db_bind_int(s, 13, row->total_steps);
-    db_bind_int(s, 14, row->submitted_us);
-    db_bind_int(s, 15, row->started_us);
-    db_bind_int(s, 16, row->completed_us);
-    db_bind_text(s, 17, row->retry_of);
-    db_bind_int(s, 18, row->set_back);
-    db_bind_int(s, 19, row->spools_gone);
-    return run(self, WRITE_JOB, NULL, why);
-}
-
-static enum err put_step(struct store *self, const struct step_row *row, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[WRITE_STEP];
-    db_bind_text(s, 1, row->step_id);
-    db_bind_text(s, 2, row->chat_id);
-    db_bind_text(s, 3, row->job_id);
-    db_bind_int(s, 4, row->index);
-    db_bind_text(s, 5, row->operation);
-    db_bind_text(s, 6, row->arguments);
-    db_bind_text(s, 7, row->input_file);
-    db_bind_text(s, 8, row->output_file);
-    db_bind_text(s, 9, row->spool_key);
-    db_bind_text(s, 10, row->result);
-    db_bind_text(s, 11, step_status_name(row->status));
-    db_bind_int(s, 12, row->progress);
-    db_bind_text(s, 13, row->error_message);
-    db_bind_int(s, 14, row->started_us);
-    db_bind_int(s, 15, row->completed_us);
-    return run(self, WRITE_STEP, NULL, why);
-}
-
-static enum err add_event(struct store *self, const struct event_row *row, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[WRITE_EVENT];
-    db_bind_text(s, 1, row->chat_id);
-    db_bind_int(s, 2, (int64_t)row->seq);
-    db_bind_text(s, 3, row->type);
-    db_bind_text(s, 4, row->job_id);
-    db_bind_text(s, 5, row->event_id);
-    db_bind_bytes(s, 6, row->body, row->body_len);
-    db_bind_int(s, 7, row->created_us);
-    enum err err = run(self, WRITE_EVENT, NULL, why);
-    if (err != ERR_OK)
-        return err;
-    int rows = 0;
-    s = self->statement[WRITE_HEAD];
-    db_bind_text(s, 1, row->chat_id);
-    db_bind_int(s, 2, (int64_t)row->seq);
-    err = run(self, WRITE_HEAD, &rows, why);
-    if (err == ERR_OK && rows != 1)
-        err = fault_set(why, ERR_INTERNAL, "record: event for a chat that has no row: %s", row->chat_id);
-    return err;
-}
-
-static enum err put_answer(struct store *self, const struct answer_row *row, struct fault *why)
-{
-    sqlite3_stmt *s = self->statement[WRITE_ANSWER];
-    db_bind_blob(s, 1, row->request_id, sizeof row->request_id);
-    db_bind_int(s, 2, row->status);
-    db_bind_text(s, 3, row->message);
-    db_bind_text(s, 4, row->body);
-    db_bind_text(s, 5, row->job_id);
-    db_bind_int(s, 6, row->created_us);
-    db_bind_int(s, 7, row->keyed);
-    db_bind_int(s, 8, (int64_t)row->fingerprint);
-    db_bind_text(s, 9, row->chat_id);
-    return run(self, WRITE_ANSWER, NULL, why);
-}
-
-static enum err one_key(struct store *self, enum store_statement which, const char *key, struct fault *why)
-{
-    db_bind_text(self->statement[which], 1, key);
-    return run(self, which, NULL, why);
-}
-
-static enum err apply(struct store *self, const struct change *change, struct fault *why)
-{
-    switch (change->kind) {
-    case CHANGE_CHAT_PUT: return put_chat(self, &change->of.chat, why);
-    case CHANGE_CHAT_DELETE: return delete_chat(self, &change->of.chat, why);
-    case CHANGE_MESSAGE_ADD: return add_message(self, &change->of.message, why);
-    case CHANGE_FILE_ADD: return add_file(self, &change->of.file, why);
-    case CHANGE_JOB_PUT: return put_job(self, &change->of.job, why);
-    case CHANGE_STEP_PUT: return put_step(self, &change->of.step, why);
-    case CHANGE_EVENT_ADD: return add_event(self, &change->of.event, why);
-    case CHANGE_ANSWER_PUT: return put_answer(self, &change->of.answer, why);
-    case CHANGE_GARBAGE_ADD: return one_key(self, WRITE_GARBAGE, change->of.garbage_key, why);
-    }
-    return fault_set(why, ERR_INTERNAL, "record: unknown change %d", (int)change->kind);
-}
+/* ---- committing ---- */
 
 static enum err told(struct store *self, enum err err)
 {
@@ -312,23 +163,127 @@ static enum err told(struct store *self, enum err err)
     return err;
 }
 
-enum err store_commit(struct store *self, const struct changes *batch, struct fault *why)
+static enum err refuse_torn(struct fault *why)
 {
-    if (self->torn)
-        return fault_set(why, ERR_IO, "record: an earlier write failed half way");
-    enum err err = db_run(&self->db, "BEGIN IMMEDIATE", why);
+    return fault_set(why, ERR_IO, "record: an earlier write failed half way");
+}
+
+/* When a segment is full, the other one must be free: then the wish goes out that this one be so in time. */
+static enum err append(struct store *self, struct applier_batch *batch, struct fault *why)
+{
+    uint64_t left = journal_left_behind(self->journal);
+    enum err err = journal_append(self->journal, &batch->record, applier_kept(self->applier), &batch->number, why);
+    if (err == ERR_FULL) {
+        err = applier_wait_kept(self->applier, left, why);
+        if (err == ERR_OK)
+            err = journal_append(self->journal, &batch->record, left, &batch->number, why);
+    }
+    if (err == ERR_OK && journal_left_behind(self->journal) != left)
+        applier_want_kept(self->applier, journal_left_behind(self->journal));
+    return err;
+}
+
+static enum err encode(const struct changes *batch, struct applier_batch *into)
+{
+    enum err err = journal_record(&into->record);
+    if (err == ERR_OK)
+        err = changes_encode(batch, &into->record);
+    into->payload = into->record.len - JOURNAL_HEAD;
+    return err;
+}
+
+static enum err keep_order(struct writer *writer, void *context, struct fault *why)
+{
+    return writer_keep(writer, context, why);
+}
+
+/* A batch that no segment holds goes straight into SQLite, behind all others. */
+static enum err commit_around(struct store *self, const struct changes *batch, struct fault *why)
+{
+    struct changes *list;
+    memcpy(&list, &batch, sizeof list); /* an order's context is not const; this one only reads it */
+    enum err err = applier_wait_all(self->applier, why);
+    return err == ERR_OK ? applier_run(self->applier, keep_order, list, why) : err;
+}
+
+static enum err commit_by_journal(struct store *self, struct applier_batch **into, const struct changes *batch,
+                                  struct fault *why)
+{
+    enum err err = append(self, *into, why);
     if (err != ERR_OK)
         return err;
-    for (size_t i = 0; err == ERR_OK && i < changes_count(batch); i++)
-        err = apply(self, changes_at(batch, i), why);
+    unapplied_drop(self->unapplied, applier_applied(self->applier));
+    unapplied_note(self->unapplied, batch, (*into)->number);
+    applier_take(self->applier, into);
+    return ERR_OK;
+}
+
+enum err store_commit(struct store *self, const struct changes *batch, struct fault *why)
+{
+    struct applier_batch *into = NULL;
+    enum err err = self->torn ? refuse_torn(why) : applier_ready(self->applier, why);
+    if (err != ERR_OK)
+        return told(self, err);
+    err = applier_batch_new(&into, self->batch_bytes_max);
     if (err == ERR_OK)
-        err = db_commit(&self->db, why);
-    if (err != ERR_OK && !sqlite3_get_autocommit(self->db.handle))
-        sqlite3_exec(self->db.handle, "ROLLBACK", NULL, NULL, NULL);
+        err = encode(batch, into);
+    if (err == ERR_MEMORY)
+        err = fault_set(why, err, "record: out of memory");
+    else
+        err = err == ERR_OK ? commit_by_journal(self, &into, batch, why) : ERR_TOO_LARGE;
+    if (err == ERR_TOO_LARGE || err == ERR_FULL)
+        err = commit_around(self, batch, why);
+    applier_batch_destroy(&into);
     return told(self, err);
+}
+
+/* ---- what the loop writes beside batches ---- */
+
+static enum err forget_order(struct writer *writer, void *context, struct fault *why)
+{
+    return writer_forget_garbage(writer, context, why);
 }
 
 enum err store_garbage_done(struct store *self, const char *key, struct fault *why)
 {
-    return told(self, one_key(self, WRITE_GARBAGE_DONE, key, why));
+    char *copy = strdup(key);
+    if (!copy)
+        return fault_set(why, ERR_MEMORY, "record: out of memory");
+    enum err err = self->torn ? refuse_torn(why) : applier_run(self->applier, forget_order, copy, why);
+    free(copy);
+    return told(self, err);
+}
+
+static enum err answers_order(struct writer *writer, void *context, struct fault *why)
+{
+    return writer_forget_answers(writer, context, why);
+}
+
+enum err store_forget_answers(struct store *self, const struct store_answer_range *range, struct fault *why)
+{
+    struct store_answer_range copy = *range;
+    return told(self, self->torn ? refuse_torn(why) : applier_run(self->applier, answers_order, &copy, why));
+}
+
+struct trim {
+    const char *chat_id;
+    uint64_t upto;
+    uint32_t *rows;
+};
+
+static enum err trim_order(struct writer *writer, void *context, struct fault *why)
+{
+    const struct trim *trim = context;
+    return writer_trim(writer, trim->chat_id, trim->upto, trim->rows, why);
+}
+
+enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows, struct fault *why)
+{
+    struct trim trim = {chat_id, upto, rows};
+    *rows = 0;
+    enum err err =
+        self->torn ? refuse_torn(why) : applier_wait(self->applier, unapplied_chat(self->unapplied, chat_id), why);
+    if (err == ERR_OK)
+        err = applier_run(self->applier, trim_order, &trim, why);
+    return told(self, err);
 }

@@ -1,27 +1,18 @@
-/* sqlite_store - the writer's side of store.h on SQLite; sqlite_load.c reads back what the core needs. */
+/* sqlite_store - the loop's side of store.h on SQLite. A batch is durable in the journal; the applier's thread carries
+ * it into SQLite on the writing connection; sqlite_load.c reads back what the core needs on a connection of its own,
+ * and waits for the applier only when `unapplied` says that the read concerns a batch on its way. */
 #ifndef SQLITE_STORE_H
 #define SQLITE_STORE_H
 
-#include "store/sqlite_db.h"
+#include "store/applier.h"
+#include "store/journal.h"
 #include "store/store.h"
+#include "store/unapplied.h"
 
-/* The statements of the writer, prepared once; the order is that of the table in sqlite_store.c. */
-enum store_statement {
-    WRITE_CHAT,
-    WRITE_CHAT_LISTED,
-    WRITE_CHAT_GARBAGE_FILES,
-    WRITE_CHAT_GARBAGE_SPOOLS,
-    WRITE_CHAT_ANSWERS,
-    WRITE_CHAT_DELETE,
-    WRITE_MESSAGE,
-    WRITE_FILE,
-    WRITE_JOB,
-    WRITE_STEP,
-    WRITE_EVENT,
-    WRITE_HEAD,
-    WRITE_ANSWER,
-    WRITE_GARBAGE,
-    WRITE_GARBAGE_DONE,
+#include <limits.h>
+
+/* The statements of the loop's reads, prepared once; the order is that of the table in sqlite_load.c. */
+enum load_statement {
     LOAD_CHAT,
     LOAD_JOBS,
     LOAD_JOB,
@@ -33,19 +24,42 @@ enum store_statement {
     LOAD_COUNTS,
     LOAD_EVENT_ID,
     LOAD_GARBAGE,
-    TRIM_EVENTS,
-    FORGET_ANSWERS,
-    STORE_STATEMENTS,
+    LOAD_STATEMENTS,
 };
+
+struct loader {
+    struct db db;
+    sqlite3_stmt *statement[LOAD_STATEMENTS];
+};
+
+enum err loader_open(struct loader *self, const char *path, struct fault *why) MUST_CHECK;
+void loader_close(struct loader *self);
 
 struct store {
-    struct db db;
+    char path[PATH_MAX];
     int lock_fd; /* flock on PATH.lock: one broker a record */
     bool torn; /* a write failed with ERR_IO: what is synced after it may lie behind a hole, so nothing more is taken */
-    sqlite3_stmt *statement[STORE_STATEMENTS];
+    size_t batch_bytes_max;      /* larger ones go around the journal */
+    struct writer writer;        /* the applier's, once it has been started */
+    struct loader loader;        /* the loop's */
+    struct journal *journal;     /* the loop's */
+    struct unapplied *unapplied; /* the loop's */
+    struct reserve *reserve;     /* the applier's */
+    struct applier *applier;
 };
 
-struct db *store_reader_db(struct store_reader *self);
+/* Of the files beside the record. */
+struct store_sizes {
+    size_t
+        segment_bytes; /* of each half of the journal, a multiple of JOURNAL_BLOCK: also how far SQLite may be behind */
+    size_t reserve_bytes;
+};
+/* store_open() with other sizes than usual. */
+enum err store_open_sized(struct store **out, const char *path, const struct store_sizes *sizes, uint64_t *term,
+                          struct fault *why) MUST_CHECK;
+
+/* The connection of a reader, once it sees everything that was committed before the call. */
+enum err store_reader_db(struct store_reader *self, struct db **db, struct fault *why) MUST_CHECK;
 
 const char *file_type_name(enum file_type type); /* "uploaded", "output", "intermediate", "result" */
 /* Numbers of the names in change.h, for reading rows back; an unknown name is the first of the enum. */

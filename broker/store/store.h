@@ -1,9 +1,10 @@
 /* store - where the record lives. Engines: SQLite (sqlite_store.c); PostgreSQL later. One test suite for all engines.
  *
  * A `struct store` is the writer: one thread, under an exclusive lock of the record, which raises the broker's term on
- * disk when it opens. store_commit() applies a batch in one transaction and returns when it is durable (fsync done).
- * Any error but ERR_NO_SPACE means the memory built on it must be thrown away and loaded again; ERR_IO from an fsync
- * ends the process. A `struct store_reader` is a read-only connection for one other thread (lists, replay). */
+ * disk when it opens. store_commit() keeps a batch whole or not at all and returns when it is durable (fsync done);
+ * from then on every read sees it. After any error the memory built on the batch must be thrown away and loaded again;
+ * ERR_IO ends the process: a sync failed, or the record does not take what was accepted (a change against its rules,
+ * our bug). A `struct store_reader` is a read-only connection for one other thread (lists, replay). */
 #ifndef STORE_H
 #define STORE_H
 
@@ -54,7 +55,9 @@ enum err store_garbage(struct store *self, uint32_t max, enum err (*each)(void *
 enum err store_garbage_done(struct store *self, const char *key, struct fault *why) MUST_CHECK;
 
 /* --- reading, off the commit path. JSON answers have the shapes in wire/request_frame.h. --- */
-enum err store_reader_open(struct store_reader **out, const char *path, struct fault *why) MUST_CHECK;
+/* Of the record that `of` has open, until before `of` is closed. Any thread may open one. Reads begin when everything
+ * is to be seen that was committed before the call; ERR_NO_SPACE, ERR_UNAVAILABLE, ERR_MEMORY: that cannot be now. */
+enum err store_reader_open(struct store_reader **out, const struct store *of, struct fault *why) MUST_CHECK;
 void store_reader_close(struct store_reader **self_p);
 
 struct store_paths {
@@ -148,9 +151,9 @@ enum err store_read_born(struct store_reader *self, int64_t *born_us, struct fau
 
 /* --- snapshots --- */
 
-/* A copy of the record at `path` as of one moment, complete and on disk, in the new file `target`. Any thread; opens a
- * connection of its own and never holds up the writer. *end set meanwhile: it gives up. A broker that opens a copy as
- * its record gives every chat a new epoch and starts far beyond the terms of the original. */
-enum err store_copy(const char *path, const char *target, const atomic_bool *end, struct fault *why) MUST_CHECK;
+/* A copy of the record as of one moment, with everything committed before the call, on disk, in the new file `target`.
+ * Any thread; opens a connection of its own and never holds up the writer. *end set meanwhile: it gives up. A broker
+ * that opens a copy as its record gives every chat a new epoch and starts far beyond the terms of the original. */
+enum err store_copy(const struct store *self, const char *target, const atomic_bool *end, struct fault *why) MUST_CHECK;
 
 #endif

@@ -1,7 +1,9 @@
-/* failing_disk - preloaded into a program under test: while the file named by FAILING_DISK says "full", no file grows
- * (ENOSPC); while it says "sync", no sync succeeds (EIO). Standard streams are left alone, so that the log can tell. */
+/* failing_disk - preloaded into a program under test: while the file named by FAILING_DISK says "full", files grow only
+ * by what the program has given back since (ENOSPC); while it says "sync", no sync succeeds (EIO). Standard streams are
+ * left alone, so that the log can tell. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,8 @@
 ssize_t pwrite(int fd, const void *from, size_t len, off_t at);
 ssize_t pwrite64(int fd, const void *from, size_t len, off_t at);
 ssize_t write(int fd, const void *from, size_t len);
+int ftruncate(int fd, off_t len);
+int posix_fallocate(int fd, off_t at, off_t len);
 int fsync(int fd);
 int fdatasync(int fd);
 
@@ -29,10 +33,25 @@ static bool told(const char *word)
     return strncmp(text, word, strlen(word)) == 0;
 }
 
-static bool grows(int fd, off_t end)
+static _Atomic off_t given_back;
+
+/* By how much a file would grow; negative: shrink. */
+static off_t growth(int fd, off_t end)
 {
     struct stat now;
-    return fd > 2 && fstat(fd, &now) == 0 && S_ISREG(now.st_mode) && end > now.st_size;
+    return fd > 2 && fstat(fd, &now) == 0 && S_ISREG(now.st_mode) ? end - now.st_size : 0;
+}
+
+/* No room for a file that would have this end? */
+static bool refused(int fd, off_t end)
+{
+    off_t more = growth(fd, end);
+    if (more <= 0 || !told("full"))
+        return false;
+    if (atomic_fetch_sub(&given_back, more) >= more)
+        return false;
+    atomic_fetch_add(&given_back, more);
+    return true;
 }
 
 static ssize_t no_space(void)
@@ -43,7 +62,7 @@ static ssize_t no_space(void)
 
 ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
 {
-    return grows(fd, at + (off_t)len) && told("full") ? no_space() : syscall(SYS_pwrite64, fd, from, len, at);
+    return refused(fd, at + (off_t)len) ? no_space() : syscall(SYS_pwrite64, fd, from, len, at);
 }
 
 ssize_t pwrite64(int fd, const void *from, size_t len, off_t at)
@@ -54,7 +73,22 @@ ssize_t pwrite64(int fd, const void *from, size_t len, off_t at)
 ssize_t write(int fd, const void *from, size_t len)
 {
     off_t at = fd > 2 ? lseek(fd, 0, SEEK_CUR) : -1;
-    return at >= 0 && grows(fd, at + (off_t)len) && told("full") ? no_space() : syscall(SYS_write, fd, from, len);
+    return at >= 0 && refused(fd, at + (off_t)len) ? no_space() : syscall(SYS_write, fd, from, len);
+}
+
+int ftruncate(int fd, off_t len)
+{
+    off_t more = growth(fd, len);
+    if (more < 0 && told("full"))
+        atomic_fetch_sub(&given_back, more);
+    return (int)syscall(SYS_ftruncate, fd, len);
+}
+
+int posix_fallocate(int fd, off_t at, off_t len)
+{
+    if (refused(fd, at + len))
+        return ENOSPC;
+    return syscall(SYS_fallocate, fd, 0, at, len) == 0 ? 0 : errno;
 }
 
 static int sync_or_fail(long number, int fd)

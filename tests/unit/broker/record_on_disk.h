@@ -53,7 +53,7 @@ static UNUSED void record_rewrite(struct record *self, const char *sql)
 static UNUSED void record_open(struct record *self)
 {
     if (store_open(&self->store, self->path, &self->term, &self->why) != ERR_OK ||
-        store_reader_open(&self->reader, self->path, &self->why) != ERR_OK)
+        store_reader_open(&self->reader, self->store, &self->why) != ERR_OK)
         fail_msg("%s", self->why.text);
 }
 

@@ -34,7 +34,8 @@ static void an_answer_on_record_is_given_again(void **state)
     struct scene *scene = *state;
     struct request_frame frame = scene_call_frame(CALL_CREATE_CHAT, 9, "", "{}");
     struct answer_row prior = {.status = 201, .message = "kept", .body = "{\"a\":1}", .job_id = ""};
-    struct input input = {.kind = INPUT_REQUEST, .peer = scene_peer("gw"), .of.request = {.frame = &frame, .prior = &prior}};
+    struct input input = {
+        .kind = INPUT_REQUEST, .peer = scene_peer("gw"), .of.request = {.frame = &frame, .prior = &prior}};
     scene_turn(scene, &input);
     assert_string_equal(buf_text(&scene->said), "answer #9 201 kept {\"a\":1}\n");
     assert_string_equal(buf_text(&scene->written), "");
@@ -58,7 +59,8 @@ static void an_execute_sent_again_waits_for_the_same_run(void **state)
     EXPECT_SAID(scene, "answer #1 422 Workflow execution failed");
     struct request_frame frame = scene_call_frame(CALL_EXECUTE, 77, "c1", SCENE_TWO_STEPS);
     struct answer_row prior = {.status = 202, .message = "", .body = "", .job_id = "c1_workflow_1_old"};
-    struct input input = {.kind = INPUT_REQUEST, .peer = scene_peer("gw"), .of.request = {.frame = &frame, .prior = &prior}};
+    struct input input = {
+        .kind = INPUT_REQUEST, .peer = scene_peer("gw"), .of.request = {.frame = &frame, .prior = &prior}};
     scene_clear(scene);
     scene_turn(scene, &input);
     EXPECT_SAID(scene, "query 4"); /* of a run memory has forgotten */

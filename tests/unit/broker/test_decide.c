@@ -478,6 +478,7 @@ static void load_record(struct storm *self)
     struct fault why = {.text = ""};
     if (store_open(&self->store, self->path, &term, &why) != ERR_OK)
         fail_msg("%s", why.text);
+    assert_int_equal(store_reader_open(&self->reader, self->store, NULL), ERR_OK);
     assert_int_equal(store_counts(self->store, &rooms, &open_jobs, NULL), ERR_OK);
     struct random_source random = {scene_random, scene};
     assert_int_equal(core_new(&scene->core, &scene->settings, &random, (struct token){term, 0}, rooms), ERR_OK);
@@ -490,6 +491,7 @@ static void load_record(struct storm *self)
 static void restart_broker(struct storm *self)
 {
     core_destroy(&self->scene->core);
+    store_reader_close(&self->reader);
     store_close(&self->store);
     drop_queries(self);
     load_record(self);
@@ -583,7 +585,6 @@ static void storm(uint64_t seed)
     assert_non_null(mkdtemp(self->path));
     strcat(self->path, "/chat.db");
     load_record(self);
-    assert_int_equal(store_reader_open(&self->reader, self->path, NULL), ERR_OK);
     open_link(self);
     worker_says(self, WORK_HELLO);
     make_conversation(self, 0);

@@ -95,7 +95,7 @@ static void an_adopted_copy_begins_a_new_time(void **state)
     assert_int_equal(store_read_born(self->reader, &born_us, &self->why), ERR_OK);
     assert_int_equal(born_us, BORN);
     snprintf(copy, sizeof copy, "%s/copy.db", self->folder);
-    assert_int_equal(store_copy(self->path, copy, &end, &self->why), ERR_OK);
+    assert_int_equal(store_copy(self->store, copy, &end, &self->why), ERR_OK);
     store_reader_close(&self->reader);
     store_close(&self->store);
     strcpy(self->path, copy);

@@ -1,7 +1,8 @@
-/* The real SQLite store on a disk and a heap that fail: every write, sync, truncate, open, lock and mapping of a whole
- * life of a record, and every fifth allocation, fails once, alone and with everything after it. After each failure:
- * what was acknowledged is there, what was refused is not (neither now nor after a crash at that very moment), the
- * error is the promised one, and the record opens again and goes on. */
+/* The real store on a disk and a heap that fail: every write, sync, truncate, open, lock and mapping of a whole life of
+ * a record and its journal, and every fifth of SQLite's allocations, fails once, alone and with everything after it;
+ * and the process dies at each of them. After each failure: what was acknowledged is there, what was refused is not
+ * (neither now nor after a crash at that very moment), the error is the promised one, and the record opens again and
+ * goes on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,27 +27,112 @@
 
 /* ---- a disk that fails ---- */
 
-enum place { DISK_OPEN, DISK_READ, DISK_WRITE, DISK_TRUNCATE, DISK_SYNC, DISK_LOCK, DISK_MAP, DISK_MAP_LOCK, MEMORY };
+enum place {
+    DISK_OPEN,
+    DISK_READ,
+    DISK_WRITE,
+    DISK_TRUNCATE,
+    DISK_SYNC,
+    DISK_LOCK,
+    DISK_MAP,
+    DISK_MAP_LOCK,
+    MEMORY,
+    JOURNAL_WRITE,
+    JOURNAL_SHORT, /* takes half of what it is given, and says so */
+    JOURNAL_CUT,   /* and then no more */
+    JOURNAL_READ,
+    JOURNAL_SYNC,
+    ANY_CHANGE, /* of any file: where a process dies */
+};
 
+/* Two threads meet it: the one that commits and the one that applies. */
 static struct {
     enum place place;
-    uint64_t at;    /* the number of the operation that fails, from 1; 0 = none */
-    bool sticky;    /* and all after it */
-    int code;       /* what SQLite is told */
-    int errno_then; /* what it finds in errno */
-    uint64_t seen;
-    bool fired;
+    _Atomic uint64_t at; /* the number of the operation that fails, from 1; 0 = none */
+    bool sticky;         /* and all after it */
+    int code;            /* what SQLite is told */
+    int errno_then;      /* what it finds in errno */
+    _Atomic uint64_t seen;
+    _Atomic bool fired;
 } plan;
 
 static bool fails(enum place place)
 {
     if (plan.at == 0 || plan.place != place)
         return false;
-    plan.seen++;
-    bool now = plan.sticky ? plan.seen >= plan.at : plan.seen == plan.at;
-    plan.fired = plan.fired || now;
+    uint64_t seen = ++plan.seen;
+    bool now = plan.sticky ? seen >= plan.at : seen == plan.at;
+    if (now)
+        plan.fired = true;
     return now;
 }
+
+/* Before each change of a file. */
+static void may_die(void)
+{
+    if (fails(ANY_CHANGE))
+        _exit(0);
+}
+
+/* ---- the journal's calls: of the programs linked here only it uses these ---- */
+
+ssize_t pwrite(int fd, const void *from, size_t len, off_t at);
+ssize_t pread(int fd, void *to, size_t len, off_t at);
+int fdatasync(int fd);
+int fsync(int fd);
+
+static bool is_journal(int fd)
+{
+    char link[32], name[PATH_MAX] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return readlink(link, name, sizeof name - 1) > 0 && strstr(name, ".journal");
+}
+
+ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
+{
+    static bool cut; /* the next write goes on where one was cut off */
+    may_die();
+    if (cut || fails(JOURNAL_WRITE)) {
+        cut = false;
+        errno = plan.errno_then;
+        return -1;
+    }
+    cut = fails(JOURNAL_CUT);
+    if (cut || fails(JOURNAL_SHORT))
+        len = (len + 1) / 2;
+    return syscall(SYS_pwrite64, fd, from, len, at);
+}
+
+ssize_t pread(int fd, void *to, size_t len, off_t at)
+{
+    if (!fails(JOURNAL_READ))
+        return syscall(SYS_pread64, fd, to, len, at);
+    errno = plan.errno_then;
+    return -1;
+}
+
+static int sync_file(long number, int fd)
+{
+    bool journal = is_journal(fd);
+    if (journal)
+        may_die();
+    if (!journal || !fails(JOURNAL_SYNC))
+        return (int)syscall(number, fd);
+    errno = plan.errno_then;
+    return -1;
+}
+
+int fdatasync(int fd)
+{
+    return sync_file(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    return sync_file(SYS_fsync, fd);
+}
+
+/* ---- SQLite's ---- */
 
 struct shim_file {
     sqlite3_file base;
@@ -72,6 +160,7 @@ static int shim_read(sqlite3_file *f, void *to, int len, sqlite3_int64 at)
 static int shim_write(sqlite3_file *f, const void *from, int len, sqlite3_int64 at)
 {
     sqlite3_int64 size = 0;
+    may_die();
     if (!fails(DISK_WRITE))
         return real_of(f)->pMethods->xWrite(real_of(f), from, len, at);
     real_of(f)->pMethods->xFileSize(real_of(f), &size);
@@ -82,11 +171,13 @@ static int shim_write(sqlite3_file *f, const void *from, int len, sqlite3_int64 
 
 static int shim_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+    may_die();
     return fails(DISK_TRUNCATE) ? plan.code : real_of(f)->pMethods->xTruncate(real_of(f), size);
 }
 
 static int shim_sync(sqlite3_file *f, int flags)
 {
+    may_die();
     return fails(DISK_SYNC) ? plan.code : real_of(f)->pMethods->xSync(real_of(f), flags);
 }
 
@@ -241,7 +332,11 @@ struct life {
     struct fault why;
 };
 
-static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
+/* The first four are what a crash leaves. */
+static const char *const endings[] = {"", "-wal", ".journal0", ".journal1", "-shm", ".lock", ".reserve"};
+enum { CRASH_FILES = 4 };
+
+static const struct store_sizes sizes = {.segment_bytes = 8 * JOURNAL_BLOCK, .reserve_bytes = 64 << 10};
 
 static void remove_record(const char *path)
 {
@@ -422,7 +517,8 @@ static void check(const struct life *self, struct store *store)
             assert_int_equal(is_there(store, i), self->fate[i] == PRESENT);
     }
     sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_prepare_v2(store->db.handle, "PRAGMA quick_check", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(store->loader.db.handle, "PRAGMA quick_check", -1, &statement, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_string_equal(db_text(statement, 0), "ok");
     sqlite3_finalize(statement);
@@ -456,14 +552,15 @@ static void check_crash(const struct life *self)
     struct store *store = NULL;
     struct fault why = {.text = ""};
     uint64_t term, at = plan.at;
-    heal();
     remove_record(self->image);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < CRASH_FILES; i++) {
         snprintf(from, sizeof from, "%s%s", self->path, endings[i]);
         snprintf(to, sizeof to, "%s%s", self->image, endings[i]);
         copy_apart(from, to);
     }
-    assert_int_equal(store_open(&store, self->image, &term, &why), ERR_OK);
+    heal();
+    if (store_open_sized(&store, self->image, &sizes, &term, &why) != ERR_OK)
+        fail_msg("a crash could not be mended: %s", why.text);
     check(self, store);
     store_close(&store);
     plan.at = at;
@@ -472,11 +569,17 @@ static void check_crash(const struct life *self)
 static bool promised(enum err err)
 {
     switch (plan.place) {
-    case DISK_SYNC: return err == ERR_IO;
-    case DISK_WRITE: return err == (plan.errno_then == ENOSPC ? ERR_NO_SPACE : ERR_UNAVAILABLE) || err == ERR_IO;
+    case DISK_SYNC:
+    case JOURNAL_SYNC: return err == ERR_IO;
+    case JOURNAL_CUT: return err == ERR_IO || err == ERR_NO_SPACE;
+    case DISK_WRITE:
+    case JOURNAL_WRITE:
+    case JOURNAL_SHORT: return err == (plan.errno_then == ENOSPC ? ERR_NO_SPACE : ERR_UNAVAILABLE) || err == ERR_IO;
     case MEMORY: return err == ERR_MEMORY || err == ERR_IO;
+    case ANY_CHANGE: break;
     case DISK_OPEN:
     case DISK_READ:
+    case JOURNAL_READ:
     case DISK_TRUNCATE:
     case DISK_LOCK:
     case DISK_MAP:
@@ -489,14 +592,14 @@ static bool promised(enum err err)
 static enum err open_store(struct life *self)
 {
     uint64_t term = 0;
-    enum err err = store_open(&self->store, self->path, &term, &self->why);
+    enum err err = store_open_sized(&self->store, self->path, &sizes, &term, &self->why);
     if (err != ERR_OK) {
         assert_null(self->store);
         return err;
     }
     assert_true(term > self->term);
     self->term = term;
-    sqlite3_wal_autocheckpoint(self->store->db.handle, 8);
+    sqlite3_wal_autocheckpoint(self->store->writer.db.handle, 8); /* the applier has nothing to do yet */
     return ERR_OK;
 }
 
@@ -519,12 +622,20 @@ static void open_life(struct life *self)
     open_again(self);
 }
 
+/* Whatever comes of it, nothing moves on the disk afterwards: what a crash leaves can be copied. */
+static void let_apply(struct life *self)
+{
+    (void)!applier_wait_all(self->store->applier, &self->why);
+}
+
 /* As turn_end() does: ERR_IO ends the process, anything else throws the memory away and goes on. */
 static void commit_batch(struct life *self, int batch)
 {
     fill(self, batch);
+    self->fate[batch] = MAYBE;
     enum err err = store_commit(self->store, self->changes, &self->why);
     self->fate[batch] = err == ERR_OK ? PRESENT : err == ERR_IO ? MAYBE : ABSENT;
+    let_apply(self);
     if (err == ERR_OK)
         return;
     assert_true(plan.fired);
@@ -556,7 +667,7 @@ static void read_all(struct life *self)
         else
             assert_true(i == DELETED_CHAT ? err == ERR_NOT_FOUND || promised(err) : promised(err));
     }
-    enum err err = store_reader_open(&reader, self->path, &self->why);
+    enum err err = store_reader_open(&reader, self->store, &self->why);
     if (err == ERR_OK)
         err = store_read_chats(reader, NULL, 100, 0, &json, &self->why);
     if (err == ERR_OK)
@@ -615,6 +726,7 @@ static void begin(struct life *self, enum place place, bool sticky, int code, in
     plan.sticky = sticky;
     plan.code = code;
     plan.errno_then = errno_then;
+    plan.at = 0;
     plan.seen = 0;
     plan.fired = false;
     remove_record(self->path);
@@ -688,13 +800,57 @@ static void an_index_that_cannot_grow_refuses_and_heals(void **state)
     sweep_both(*state, DISK_MAP, SQLITE_IOERR_SHMSIZE, ENOSPC, 2);
 }
 
+static void a_full_disk_under_the_journal_refuses_and_heals(void **state)
+{
+    sweep_both(*state, JOURNAL_WRITE, 0, ENOSPC, 6);
+}
+
+static void a_failed_write_of_the_journal_refuses_and_heals(void **state)
+{
+    sweep_both(*state, JOURNAL_WRITE, 0, EIO, 6);
+}
+
+static void a_write_that_takes_half_is_gone_on_with(void **state)
+{
+    sweep_both(*state, JOURNAL_SHORT, 0, 0, 6);
+}
+
+static void a_failed_sync_of_the_journal_is_the_end(void **state)
+{
+    sweep_both(*state, JOURNAL_SYNC, 0, EIO, 8);
+}
+
+static void a_write_of_the_journal_that_fails_half_way_is_the_end(void **state)
+{
+    sweep_both(*state, JOURNAL_CUT, 0, ENOSPC, 6);
+}
+
+static void a_journal_that_cannot_be_read_is_not_taken_for_an_empty_one(void **state)
+{
+    struct life *self = *state;
+    begin(self, DISK_WRITE, true, SQLITE_FULL, ENOSPC);
+    assert_int_equal(open_store(self), ERR_OK);
+    commit_batch(self, 0);
+    plan.at = 1;
+    fill(self, 1);
+    assert_int_equal(store_commit(self->store, self->changes, &self->why), ERR_OK);
+    self->fate[1] = PRESENT;
+    store_close(&self->store);
+    plan.place = JOURNAL_READ;
+    plan.errno_then = EIO;
+    assert_int_equal(open_store(self), ERR_UNAVAILABLE);
+    heal();
+    assert_int_equal(open_store(self), ERR_OK);
+    check(self, self->store);
+}
+
 /* The index of the log grows every 4,000 pages or so, after the log itself was written and synced. */
 static void a_commit_that_may_be_on_disk_is_not_called_refused(void **state)
 {
     struct life *self = *state;
     begin(self, DISK_MAP, true, SQLITE_IOERR_SHMSIZE, ENOSPC);
     assert_int_equal(open_store(self), ERR_OK);
-    sqlite3_wal_autocheckpoint(self->store->db.handle, 0);
+    sqlite3_wal_autocheckpoint(self->store->writer.db.handle, 0);
     plan.at = 1;
     for (int i = BATCHES; i < BATCHES_MAX && !plan.fired; i++)
         commit_batch(self, i);
@@ -705,18 +861,99 @@ static void a_commit_that_may_be_on_disk_is_not_called_refused(void **state)
 /* The lost write would be a hole in the log, and a restart reads no further than a hole. */
 static void nothing_is_kept_behind_a_write_whose_sync_failed(void **state)
 {
+    static const enum place places[] = {DISK_SYNC, JOURNAL_SYNC};
     struct life *self = *state;
-    begin(self, DISK_SYNC, false, SQLITE_IOERR_FSYNC, EIO);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        begin(self, places[i], false, SQLITE_IOERR_FSYNC, EIO);
+        assert_int_equal(open_store(self), ERR_OK);
+        commit_batch(self, 0);
+        plan.at = 1;
+        int failing = places[i] == DISK_SYNC ? BIG_BATCH : 1; /* around the journal, and into it */
+        fill(self, failing);
+        self->fate[failing] = MAYBE;
+        assert_int_equal(store_commit(self->store, self->changes, &self->why), ERR_IO);
+        fill(self, 3);
+        assert_int_equal(store_commit(self->store, self->changes, &self->why), ERR_IO);
+        assert_int_equal(store_garbage_done(self->store, "key-0", &self->why), ERR_IO);
+        store_close(&self->store);
+        assert_int_equal(open_store(self), ERR_OK);
+        commit_batch(self, 3);
+        check(self, self->store);
+        store_close(&self->store);
+    }
+}
+
+/* The journal has room of its own, so a batch may be accepted that SQLite then finds no room for. */
+static void what_was_accepted_before_the_disk_was_full_comes_with_the_space(void **state)
+{
+    struct life *self = *state;
+    struct found found;
+    begin(self, DISK_WRITE, true, SQLITE_FULL, ENOSPC);
     assert_int_equal(open_store(self), ERR_OK);
     commit_batch(self, 0);
-    commit_batch(self, DELETING_BATCH);
     plan.at = 1;
-    assert_int_equal(store_garbage_done(self->store, "key-0", &self->why), ERR_IO);
     fill(self, 1);
-    assert_int_equal(store_commit(self->store, self->changes, &self->why), ERR_IO);
-    store_close(&self->store);
+    assert_int_equal(store_commit(self->store, self->changes, &self->why), ERR_OK);
+    self->fate[1] = PRESENT;
+    assert_int_equal(load(self->store, 1, &found, &self->why), ERR_NO_SPACE);
+    assert_int_equal(load(self->store, 0, &found, &self->why), ERR_OK); /* what is not concerned is read */
+    fill(self, 3);
+    assert_int_equal(store_commit(self->store, self->changes, &self->why), ERR_NO_SPACE);
+    check_crash(self);
+    plan.at = 1;
+    store_close(&self->store); /* without room it stays in the journal */
+    heal();
     assert_int_equal(open_store(self), ERR_OK);
-    commit_batch(self, 1);
+    check(self, self->store);
+    commit_batch(self, 3);
+    plan.at = 1;
+    plan.seen = 0;
+    fill(self, 5);
+    assert_int_equal(store_commit(self->store, self->changes, &self->why), ERR_OK);
+    self->fate[5] = PRESENT;
+    let_apply(self);
+    heal();
+    check(self, self->store);
+}
+
+/* ---- a process that dies ---- */
+
+static void die_somewhere(struct life *self)
+{
+    open_life(self);
+    for (int i = 0; i < BATCHES; i++)
+        commit_batch(self, i);
+    store_close(&self->store);
+    open_life(self);
+    store_close(&self->store);
+    _exit(1);
+}
+
+/* At every change of a file, in whichever thread: the next process finds all that was acknowledged. */
+static void a_death_at_any_moment_loses_nothing(void **state)
+{
+    struct life *self = *state,
+                *shared = mmap(NULL, sizeof *self, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int deaths = 0, status;
+    assert_true(shared != MAP_FAILED);
+    do {
+        begin(self, ANY_CHANGE, false, 0, 0);
+        plan.at = 1 + STRIDE * (uint64_t)deaths++;
+        *shared = *self;
+        pid_t pid = fork();
+        if (pid == 0)
+            die_somewhere(shared);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        heal();
+        memcpy(self->fate, shared->fate, sizeof self->fate);
+        assert_int_equal(open_store(self), ERR_OK);
+        check(self, self->store);
+        store_close(&self->store);
+    } while (WEXITSTATUS(status) == 0);
+    print_message("%d deaths\n", deaths - 1);
+    assert_true(deaths > 200 / STRIDE);
+    munmap(shared, sizeof *shared);
 }
 
 static void no_memory_refuses_and_heals(void **state)
@@ -739,9 +976,17 @@ int main(void)
         CASE(a_file_that_does_not_open_is_reported),
         CASE(a_failed_lock_refuses_and_heals),
         CASE(an_index_that_cannot_grow_refuses_and_heals),
+        CASE(a_full_disk_under_the_journal_refuses_and_heals),
+        CASE(a_failed_write_of_the_journal_refuses_and_heals),
+        CASE(a_write_that_takes_half_is_gone_on_with),
+        CASE(a_failed_sync_of_the_journal_is_the_end),
+        CASE(a_write_of_the_journal_that_fails_half_way_is_the_end),
+        CASE(a_journal_that_cannot_be_read_is_not_taken_for_an_empty_one),
         CASE(a_commit_that_may_be_on_disk_is_not_called_refused),
         CASE(nothing_is_kept_behind_a_write_whose_sync_failed),
+        CASE(what_was_accepted_before_the_disk_was_full_comes_with_the_space),
         CASE(no_memory_refuses_and_heals),
+        CASE(a_death_at_any_moment_loses_nothing),
     };
     memory_install();
     disk_install();

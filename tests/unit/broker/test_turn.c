@@ -130,9 +130,9 @@ enum err store_garbage_done(struct store *self, const char *key, struct fault *w
     return ERR_OK;
 }
 
-enum err store_reader_open(struct store_reader **out, const char *path, struct fault *why)
+enum err store_reader_open(struct store_reader **out, const struct store *of, struct fault *why)
 {
-    (void)path;
+    (void)of;
     (void)why;
     *out = calloc(1, sizeof **out);
     return ERR_OK;
@@ -283,9 +283,9 @@ enum err store_read_born(struct store_reader *self, int64_t *born_us, struct fau
     return fault_set(why, ERR_IO, "refused by the test");
 }
 
-enum err store_copy(const char *path, const char *target, const atomic_bool *end, struct fault *why)
+enum err store_copy(const struct store *self, const char *target, const atomic_bool *end, struct fault *why)
 {
-    (void)path;
+    (void)self;
     (void)target;
     (void)end;
     return fault_set(why, ERR_IO, "refused by the test");
