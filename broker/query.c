@@ -268,7 +268,7 @@ static void read_and_answer(struct reader *self, const struct query *query)
         query_answer(self->replies, query, 413, why.text, NULL);
     } else {
         log_error("reading the record failed", "chat", query->chat, "error", why.text, NULL);
-        query_answer(self->replies, query, 500, "The record cannot be read", NULL);
+        query_answer(self->replies, query, query->kind == QUERY_JOB_END ? 504 : 500, "The record cannot be read", NULL);
     }
     buf_fini(&json);
     buf_fini(&message);
