@@ -207,6 +207,7 @@ static void put_chat(struct store *self, const struct chat_row *row)
         *chat->history = (struct model_history){
             .next = self->histories, .chat_id = keep(self, row->chat_id), .epoch = keep(self, row->epoch)};
         self->histories = chat->history;
+        chat->history->commit = self->commits;
         chat->history->restored = chat->deleted > 0 && chat->deleted == self->commits;
         chat->file_count = 0;
     }

@@ -17,8 +17,9 @@ struct model_history {
     const char *chat_id, *epoch;
     struct event_row *events;
     size_t count, room;
-    size_t trimmed; /* so many of them retention has taken from the record */
-    bool restored;  /* it took the place of another one in one commit */
+    size_t trimmed;  /* so many of them retention has taken from the record */
+    uint64_t commit; /* that made it */
+    bool restored;   /* it took the place of another one in that commit */
 };
 
 struct model_job {

@@ -249,12 +249,29 @@ static void check_answer(struct world *world, const struct answer_row *row)
                    row->status, row->job_id);
 }
 
+void referee_room_old(struct world *world, int chat)
+{
+    world->referee->old_history[chat] = model_chat(world, chat)->history;
+    world->referee->old_head[chat] = model_chat(world, chat)->row.head;
+}
+
+static void check_room_goes(struct world *world, int number)
+{
+    const struct model_chat *chat = model_chat(world, number);
+    world_saw(world, INV_ROOM_GOES);
+    if (world->referee->old_history[number] != chat->history || world->referee->old_head[number] != chat->row.head)
+        world_fail(world, INV_ROOM_GOES, "room %s goes at seq %" PRIu64 ", it was old at %" PRIu64, chat->row.chat_id,
+                   chat->row.head, world->referee->old_head[number]);
+}
+
 static void check_delete(struct world *world, const char *chat_id)
 {
     int number = number_of(world, chat_id);
     if (number < 0)
         return;
-    if (!world->referee->delete_asked[number] && !world->referee->restore_asked[number])
+    if (model_chat(world, number)->row.room && !world->referee->restore_asked[number])
+        check_room_goes(world, number);
+    else if (!world->referee->delete_asked[number] && !world->referee->restore_asked[number])
         world_fail(world, INV_JOB_KEPT, "%s is deleted though nobody asked", chat_id);
     for (const struct model_job *job = model_jobs(world); job; job = job->next)
         if (!job->gone && strcmp(job->row.chat_id, chat_id) == 0 && !job_status_final(job->row.status))

@@ -21,6 +21,8 @@ struct referee {
     struct strmap *tokens;  /* token -> job */
     struct strmap *calls;   /* request id -> struct asked, owned */
     bool delete_asked[ALL_CHATS], restore_asked[ALL_CHATS];
+    const struct model_history *old_history[CHATS]; /* of rooms, when they were found to be old */
+    uint64_t old_head[CHATS];
     struct link_seen links[LINKS_MAX];
     size_t link_count;
     enum invariant blame;

@@ -20,7 +20,8 @@ struct process *sim_broker_process(struct world *world);
 void sim_broker_start(struct world *world);
 void sim_broker_crash(struct world *world);
 void sim_broker_feed_lost(struct world *world, struct conn *conn); /* for conn->server_lost of a FEED */
-const struct core *sim_broker_core(const struct world *world);     /* NULL: down */
+void sim_broker_room_old(struct world *world, int chat);       /* its expiry has found it; nothing when it is no room */
+const struct core *sim_broker_core(const struct world *world); /* NULL: down */
 
 /* sim_gateway: link_state, pending, hub, outqueue, frames, handshake */
 enum err sim_gateway_new(struct world *world, int i) MUST_CHECK;

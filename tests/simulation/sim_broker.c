@@ -20,7 +20,7 @@
 #define FRAME_BYTES_MAX ((size_t)1 << 20)
 
 /* Letters in the inbox besides those of connections. */
-enum { LETTER_FEED_LOST = 32, LETTER_RANGE, LETTER_ANSWER };
+enum { LETTER_FEED_LOST = 32, LETTER_RANGE, LETTER_ANSWER, LETTER_ROOM_OLD };
 
 /* What the reader's thread is asked. */
 struct asking {
@@ -40,6 +40,7 @@ struct sim_broker {
     struct process process;
     struct settings settings;
     struct asking *asked;
+    bool room_told[CHATS]; /* that it is old: one letter at a time is on its way */
     bool fresh;
 };
 
@@ -134,6 +135,7 @@ void sim_broker_crash(struct world *world)
     core_destroy(&self->broker.core);
     changes_clear(self->broker.changes);
     effects_clear(&self->broker.effects);
+    memset(self->room_told, 0, sizeof self->room_told);
     world_at(world, chance_between(&world->chance, 10, 1500) * 1000, restart, NULL, 0);
 }
 
@@ -301,6 +303,8 @@ static void read_answer(struct sim_broker *self, const struct query *query)
             frame.status = 404;
         else
             frame.status = job->row.status == JOB_COMPLETED ? 200 : job->row.status == JOB_FAILED ? 422 : 409;
+        if (world_strikes(self->world, FAULT_ANSWER_ERROR))
+            frame.status = 504;
     }
     if (request_frame_write(&frame, &bytes) == ERR_OK) {
         struct letter *letter = letter_new(LETTER_ANSWER, bytes.data, bytes.len);
@@ -406,6 +410,20 @@ static void take_publish(struct sim_broker *self, const struct letter *letter)
     turn_input(&self->broker, &input);
 }
 
+/* Expiry looks at the record, and its letter takes its time. */
+void sim_broker_room_old(struct world *world, int number)
+{
+    const struct model_chat *chat = model_chat(world, number);
+    struct process *self = &world->broker->process;
+    if (!chat->exists || !chat->row.room || !self->up || world->broker->room_told[number])
+        return;
+    world->broker->room_told[number] = true;
+    struct letter *letter = letter_new(LETTER_ROOM_OLD, world_chats[number], strlen(world_chats[number]));
+    letter->number = chat->row.head;
+    referee_room_old(world, number);
+    process_put(world, self, letter);
+}
+
 static void take_range(struct sim_broker *self, struct letter *letter)
 {
     struct range_letter *body = malloc(letter->len);
@@ -429,6 +447,12 @@ static void take(struct sim_broker *self, struct letter *letter)
     case CONN_PUBLISH_ACK: take_publish(self, letter); break;
     case LETTER_FEED_LOST: link_input(self, INPUT_LINK_CLOSED, letter->number); break;
     case LETTER_RANGE: take_range(self, letter); break;
+    case LETTER_ROOM_OLD:
+        TRACE(self->world, "broker < room %s is old", letter->bytes);
+        self->room_told[model_chat_number(letter->bytes)] = false;
+        turn_input(&self->broker,
+                   &(struct input){.kind = INPUT_ROOM_OLD, .of.room = {.chat = letter->bytes, .head = letter->number}});
+        break;
     case LETTER_ANSWER:
         if (letter->conn->generation == letter->generation)
             conn_send(self->world, letter->conn, SIDE_SERVER, letter->bytes, letter->len);

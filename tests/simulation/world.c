@@ -46,12 +46,14 @@ const char *const fault_names[FAULT_KINDS] = {
     [FAULT_STANDSTILL] = "machine sleeps for a minute",
     [FAULT_CALLER_GONE] = "REST caller hangs up",
     [FAULT_RETENTION] = "retention takes old events",
+    [FAULT_ROOM_OLD] = "a room is found to be old",
     [FAULT_NO_SPACE] = "disk full in a commit",
     [FAULT_COMMIT_REFUSED] = "commit refused by the store",
     [FAULT_CRASH_BEFORE_DISK] = "broker dies in a commit: not on disk",
     [FAULT_CRASH_AFTER_DISK] = "broker dies in a commit: on disk",
     [FAULT_READ_ERROR] = "loading from the record fails",
     [FAULT_RANGE_ERROR] = "reading a range fails",
+    [FAULT_ANSWER_ERROR] = "reading the end of a run fails",
     [FAULT_READER_FULL] = "reader has too much to do",
     [FAULT_UPLINK_FULL] = "gateway mailbox full",
     [FAULT_FEED_HELD] = "WebSocket loop takes no batch",
@@ -87,6 +89,7 @@ const struct invariant_row invariant_rows[INVARIANTS] = {
     [INV_EPOCHS] = {"two epochs are never applied as one", "restores told to clients that follow the chat"},
     [INV_RESTORED] = {"a restored record is what its dump says", "restores answered"},
     [INV_GAP_TOLD] = {"what retention took is told as a gap", "clients told of a gap"},
+    [INV_ROOM_GOES] = {"a room goes only as it was when found old", "rooms that went"},
     [INV_PROGRESS_GROWS] = {"progress never decreases within an attempt", "progress after progress of the same step"},
     [INV_PROGRESS_STAYS] = {"progress never crosses a durable event", "results seen after progress of their step"},
     [INV_CLOSING_FIRST] = {"a live result follows its closing progress", "results sent live"},
@@ -437,6 +440,7 @@ static void strike(struct world *self, enum fault_kind fault)
     case FAULT_WALL_JUMP: self->wall_shift_us += chance_between(chance, -20, 20) * 100000; break;
     case FAULT_STANDSTILL: stand_still(self); break;
     case FAULT_RETENTION: model_trim(self, (int)chance_below(chance, CHATS)); break;
+    case FAULT_ROOM_OLD: sim_broker_room_old(self, (int)chance_below(chance, CHATS)); break;
     case FAULT_CALLER_GONE: sim_caller_leaves(self, (int)chance_below(chance, CALLERS)); break;
     case FAULT_FEED_DROP:
     case FAULT_NO_SPACE:
@@ -445,6 +449,7 @@ static void strike(struct world *self, enum fault_kind fault)
     case FAULT_CRASH_AFTER_DISK:
     case FAULT_READ_ERROR:
     case FAULT_RANGE_ERROR:
+    case FAULT_ANSWER_ERROR:
     case FAULT_READER_FULL:
     case FAULT_UPLINK_FULL:
     case FAULT_FEED_HELD:
@@ -493,12 +498,14 @@ static void choose_rates(struct world *self)
         [FAULT_CRASH_AFTER_DISK] = 12,
         [FAULT_READ_ERROR] = 20,
         [FAULT_RANGE_ERROR] = 300,
+        [FAULT_ANSWER_ERROR] = 500,
         [FAULT_READER_FULL] = 150,
         [FAULT_UPLINK_FULL] = 30,
         [FAULT_FEED_HELD] = 30,
         [FAULT_STEP_KILLED] = 30,
         [FAULT_STEP_HANGS] = 12,
         [FAULT_RETENTION] = 40,
+        [FAULT_ROOM_OLD] = 60,
         [FAULT_SPOOL_LOST] = 60,
         [FAULT_SINCE_FUTURE] = 30,
         [FAULT_SINCE_OLD] = 60,

@@ -33,6 +33,7 @@ enum fault_kind {
     FAULT_STANDSTILL, /* the whole machine sleeps for a minute */
     FAULT_CALLER_GONE,
     FAULT_RETENTION,
+    FAULT_ROOM_OLD,
     FAULT_SCHEDULED, /* the ones above strike between happenings, the ones below inside of them */
     FAULT_NO_SPACE = FAULT_SCHEDULED,
     FAULT_COMMIT_REFUSED,    /* another error of the store: nothing was written */
@@ -40,6 +41,7 @@ enum fault_kind {
     FAULT_CRASH_AFTER_DISK,  /* the broker dies in a commit, and it is on disk */
     FAULT_READ_ERROR,        /* loading from the record fails */
     FAULT_RANGE_ERROR,       /* the reader's thread cannot read a range */
+    FAULT_ANSWER_ERROR,      /* nor the end of a run */
     FAULT_READER_FULL,       /* it has too much to do */
     FAULT_UPLINK_FULL,       /* a mailbox inside the gateway has no room */
     FAULT_FEED_HELD,         /* the WebSocket loop has no room for a batch */
@@ -76,6 +78,7 @@ enum invariant {
     INV_EPOCHS,
     INV_RESTORED,
     INV_GAP_TOLD,
+    INV_ROOM_GOES,
     INV_PROGRESS_GROWS,
     INV_PROGRESS_STAYS,
     INV_CLOSING_FIRST,
