@@ -500,21 +500,24 @@ enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, 
     return ERR_OK;
 }
 
-enum err store_find_event_id(struct store *self, const char *chat_id, const char *event_id, uint64_t *seq,
-                             struct fault *why)
+bool model_event(const struct world *world, const char *chat_id, const char *event_id, uint64_t *seq)
 {
-    enum err err = read_error(self, why);
-    int number = model_chat_any(self->world, chat_id);
-    if (err != ERR_OK)
-        return err;
-    if (number < 0 || !self->chats[number].exists)
-        return ERR_NOT_FOUND;
-    const struct model_history *history = self->chats[number].history;
+    int number = model_chat_any(world, chat_id);
+    if (number < 0 || !world->disk->chats[number].exists)
+        return false;
+    const struct model_history *history = world->disk->chats[number].history;
     for (size_t i = history->trimmed; i < history->count; i++) {
         if (strcmp(history->events[i].event_id, event_id) != 0)
             continue;
         *seq = history->events[i].seq;
-        return ERR_OK;
+        return true;
     }
-    return ERR_NOT_FOUND;
+    return false;
+}
+
+enum err store_find_event_id(struct store *self, const char *chat_id, const char *event_id, uint64_t *seq,
+                             struct fault *why)
+{
+    enum err err = read_error(self, why);
+    return err != ERR_OK ? err : model_event(self->world, chat_id, event_id, seq) ? ERR_OK : ERR_NOT_FOUND;
 }

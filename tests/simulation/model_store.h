@@ -64,6 +64,8 @@ const char *model_chat_name(const struct world *world, int chat);
 const struct model_chat *model_chat(const struct world *world, int chat);
 /* NULL: no such epoch was ever on disk. */
 const struct model_history *model_history(const struct world *world, const char *chat_id, const char *epoch);
+/* Is an event of this id on record, and under which number? */
+bool model_event(const struct world *world, const char *chat_id, const char *event_id, uint64_t *seq);
 struct model_history *model_histories(const struct world *world);
 struct model_job *model_jobs(const struct world *world);                    /* the oldest first */
 struct model_job *model_job(const struct world *world, const char *job_id); /* one that is not gone, if there is */

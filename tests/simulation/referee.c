@@ -163,8 +163,12 @@ static void check_turn(struct world *world, const struct job_row *row)
 
 static void check_token(struct world *world, struct model_job *job, const struct job_row *row)
 {
-    if (memcmp(&job->row.token, &row->token, sizeof row->token) == 0)
+    if (memcmp(&job->row.token, &row->token, sizeof row->token) == 0) {
+        if (row->status == JOB_RUNNING && row->attempts > job->row.attempts)
+            world_fail(world, INV_ONE_TOKEN, "job %s is leased again under token %" PRIu64 ".%" PRIu64, row->job_id,
+                       row->token.term, row->token.counter);
         return;
+    }
     struct model_job *holder = strmap_get(world->referee->tokens, &row->token, sizeof row->token);
     if (holder || !model_token_before(job->row.token, row->token))
         world_fail(world, INV_ONE_TOKEN, "token %" PRIu64 ".%" PRIu64 " of %s is not a new one", row->token.term,
@@ -497,6 +501,14 @@ void referee_work_arrives(struct world *world, const struct work_frame *frame)
 }
 
 /* ---- publishers ---- */
+
+void referee_refuses_event(struct world *world, const struct event_name *event)
+{
+    uint64_t seq;
+    if (event->event_id[0] && model_event(world, event->chat, event->event_id, &seq))
+        world_fail(world, INV_REFUSED_NEVER, "event %s is refused, on disk it is seq %" PRIu64 " of %s",
+                   event->event_id, seq, event->chat);
+}
 
 void referee_published(struct world *world, int chat, const char *event_id, uint64_t seq)
 {

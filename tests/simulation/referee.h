@@ -3,6 +3,7 @@
 #ifndef REFEREE_H
 #define REFEREE_H
 
+#include "broker.h"
 #include "model_store.h"
 #include "uplink.h"
 #include "wire/feed_frame.h"
@@ -20,6 +21,7 @@ void referee_leaves(struct world *world, const struct effect *effect);
 /* 503 or 507, for a turn that was thrown away. */
 void referee_refuses(struct world *world, const unsigned char id[REQUEST_ID_LEN]);
 void referee_call_arrives(struct world *world, const struct request_frame *frame);
+void referee_refuses_event(struct world *world, const struct event_name *event); /* likewise */
 void referee_room_old(struct world *world, int chat);
 void referee_work_arrives(struct world *world, const struct work_frame *frame);
 

@@ -253,7 +253,9 @@ void outlet_refuse(struct broker *broker, const struct caller *caller, enum err 
     memcpy(frame.id, caller->id, REQUEST_ID_LEN);
     if (cause == ERR_TIMEOUT)
         frame.status = 504;
-    else if (!caller->publisher)
+    else if (caller->publisher)
+        referee_refuses_event(self->world, &caller->event);
+    else
         referee_refuses(self->world, caller->id);
     enum err err =
         caller->publisher ? buf_add_text(&bytes, "{\"error\":\"Not accepted\"}") : request_frame_write(&frame, &bytes);

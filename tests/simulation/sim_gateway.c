@@ -333,6 +333,8 @@ static void open_socket(struct sim_gateway *self, const struct letter *letter)
     char path[ID_CHAT_MAX + 8];
     struct handshake wants;
     struct socket *socket = NULL;
+    if (letter->generation < letter->conn->generation)
+        return; /* it came late, and its client has another connection by now */
     for (size_t i = 0; i < CLIENTS; i++)
         if (self->sockets[i].conn == letter->conn)
             end_socket(&self->sockets[i]);
