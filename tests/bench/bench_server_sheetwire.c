@@ -1,5 +1,7 @@
-/* Sheetwire's broker for bench_queue: a producer is a gateway link, a worker is a worker, both with the real frames. */
+/* Sheetwire's broker for bench_queue: a producer is a gateway link, a worker is a worker, both with the real frames
+ * over plain sockets (bench_zmtp.h). */
 #include "bench_server.h"
+#include "bench_zmtp.h"
 
 #include "wire/feed_frame.h"
 #include "wire/request_frame.h"
@@ -9,18 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 #define CHATS     16 /* per producer: jobs of one chat run one at a time */
 #define FRAME_MAX (1u << 20)
-#define WAIT_MS   30000
 #define BEAT_US   500000
 
 struct wire_server {
     struct bench_server base;
-    void *context, *socket, *feed;
+    struct bench_zmtp socket, feed;
+    bool has_feed;
     struct buf out;
-    char in[FRAME_MAX];
     uint64_t link, heard; /* heard: newest batch on the feed */
     int64_t beat_us;
     char chats[CHATS][ID_UUID_LEN + 1];
@@ -37,28 +37,6 @@ static struct wire_server *wire_of(struct bench_server *base)
     return (struct wire_server *)base;
 }
 
-static void *connect_to(struct wire_server *self, int type, const char *port)
-{
-    char endpoint[64];
-    int linger = 0;
-    void *socket = zmq_socket(self->context, type);
-    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%s", port);
-    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
-    if (zmq_connect(socket, endpoint) != 0)
-        bench_die(endpoint);
-    return socket;
-}
-
-static void wait_readable(void *socket, const char *what)
-{
-    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
-    int ready = zmq_poll(&item, 1, WAIT_MS);
-    if (ready <= 0) {
-        errno = ready == 0 ? ETIMEDOUT : errno;
-        bench_die(what);
-    }
-}
-
 static void must(enum err err, const char *what)
 {
     if (err == ERR_OK)
@@ -67,13 +45,11 @@ static void must(enum err err, const char *what)
     exit(1);
 }
 
-static size_t receive(struct wire_server *self, const char *what)
+static struct bytes receive(struct wire_server *self)
 {
-    wait_readable(self->socket, what);
-    int len = zmq_recv(self->socket, self->in, sizeof self->in, 0);
-    if (len < 0 || (size_t)len > sizeof self->in)
-        bench_die(what);
-    return (size_t)len;
+    struct bytes message;
+    bench_zmtp_receive(&self->socket, true, &message);
+    return message;
 }
 
 /* ---- producer ---- */
@@ -82,28 +58,26 @@ static void send_request(struct wire_server *self, const struct request_frame *f
 {
     buf_clear(&self->out);
     must(request_frame_write(frame, &self->out), "frame");
-    if (zmq_send(self->socket, self->out.data, self->out.len, 0) < 0)
-        bench_die("send");
+    bench_zmtp_add(&self->socket, (struct bytes){self->out.data, self->out.len}, false);
+    bench_zmtp_flush(&self->socket);
 }
 
 /* The feed is read for the batch numbers alone: a link that acknowledges nothing gets nothing, and is given up. */
 static void keep_link(struct wire_server *self)
 {
-    char batch[65536];
+    struct bytes batch;
     struct feed_batch head;
     struct unpack rest;
-    while (zmq_recv(self->feed, batch, sizeof batch, ZMQ_DONTWAIT) >= 0) {
-        int len = zmq_recv(self->feed, batch, sizeof batch, 0);
-        if (len > 0 && (size_t)len <= sizeof batch && feed_batch_read(&head, &rest, batch, (size_t)len) == ERR_OK)
-            self->heard = head.number;
-    }
     if (bench_now_us() - self->beat_us < BEAT_US)
         return;
     self->beat_us = bench_now_us();
+    while (bench_zmtp_receive(&self->feed, false, &batch))
+        if (feed_batch_read(&head, &rest, batch.at, batch.len) == ERR_OK)
+            self->heard = head.number;
     send_request(self, &(struct request_frame){.kind = REQUEST_BEAT, .link = self->link, .number = self->heard});
 }
 
-/* One CALL and its ANSWER; the body stays in `in`. */
+/* One CALL and its ANSWER; the body is valid until the next. */
 static struct bytes ask(struct wire_server *self, enum call call, const char *chat, const char *body, uint16_t wanted)
 {
     struct request_frame frame = {
@@ -114,8 +88,8 @@ static struct bytes ask(struct wire_server *self, enum call call, const char *ch
     send_request(self, &frame);
     struct request_frame answer;
     do {
-        size_t len = receive(self, "answer");
-        must(request_frame_read(&answer, self->in, len), "answer");
+        struct bytes message = receive(self);
+        must(request_frame_read(&answer, message.at, message.len), "answer");
     } while (answer.kind != REQUEST_ANSWER || memcmp(answer.id, frame.id, sizeof frame.id) != 0);
     if (answer.status != wanted) {
         fprintf(stderr, "bench_queue: %s: %d %.*s\n", call_name(call), answer.status, (int)answer.message.len,
@@ -142,10 +116,12 @@ static void open_link(struct wire_server *self, const char *requests, const char
 {
     char topic[FEED_TOPIC_MAX];
     self->link = id_u64();
-    self->socket = connect_to(self, ZMQ_DEALER, requests);
-    self->feed = connect_to(self, ZMQ_SUB, feed);
-    zmq_setsockopt(self->feed, ZMQ_SUBSCRIBE, topic, feed_topic(self->link, topic));
-    wait_readable(self->feed, "link");
+    struct bytes beat;
+    bench_zmtp_open(&self->socket, requests, "DEALER");
+    bench_zmtp_open(&self->feed, feed, "SUB");
+    self->has_feed = true;
+    bench_zmtp_subscribe(&self->feed, topic, feed_topic(self->link, topic));
+    bench_zmtp_receive(&self->feed, true, &beat); /* the link is open */
 }
 
 static void open_worker(struct wire_server *self, const char *work);
@@ -162,7 +138,6 @@ static struct bench_server *wire_open(const char *ports, enum bench_role role, i
         if (!(port[i] = strsep(&rest, ":")))
             bench_die("sheetwire wants four ports");
     self->base.kind = &bench_sheetwire;
-    self->context = zmq_ctx_new();
     self->out = BUF_INIT(FRAME_MAX);
     switch (role) {
     case BENCH_PRODUCER:
@@ -170,7 +145,7 @@ static struct bench_server *wire_open(const char *ports, enum bench_role role, i
         make_chats(self);
         break;
     case BENCH_WORKER: open_worker(self, port[2]); break;
-    case BENCH_PUBLISHER: self->socket = connect_to(self, ZMQ_DEALER, port[3]); break;
+    case BENCH_PUBLISHER: bench_zmtp_open(&self->socket, port[3], "DEALER"); break;
     }
     return &self->base;
 }
@@ -178,10 +153,9 @@ static struct bench_server *wire_open(const char *ports, enum bench_role role, i
 static void wire_close(struct bench_server *base)
 {
     struct wire_server *self = wire_of(base);
-    zmq_close(self->socket);
-    if (self->feed)
-        zmq_close(self->feed);
-    zmq_ctx_term(self->context);
+    bench_zmtp_close(&self->socket);
+    if (self->has_feed)
+        bench_zmtp_close(&self->feed);
     buf_fini(&self->out);
     free(self->frame);
     free(self);
@@ -197,12 +171,11 @@ static void wire_put(struct bench_server *base, int64_t sent_us)
 
 /* ---- worker ---- */
 
-static void send_work(struct wire_server *self, const struct work_frame *frame)
+static void add_work(struct wire_server *self, const struct work_frame *frame)
 {
     buf_clear(&self->out);
     must(work_frame_write(frame, &self->out), "frame");
-    if (zmq_send(self->socket, self->out.data, self->out.len, 0) < 0)
-        bench_die("send");
+    bench_zmtp_add(&self->socket, (struct bytes){self->out.data, self->out.len}, false);
 }
 
 static void keep_job(struct wire_server *self)
@@ -213,39 +186,44 @@ static void keep_job(struct wire_server *self)
     self->next_there = true;
 }
 
-/* Waits for a frame of that kind; beats meanwhile are not needed, a benchmark is shorter than a lease. */
+/* Waits for a frame of that kind. Leases outlast the benchmark; a worker that is not heard gets no new ones. */
 static void hear_work(struct wire_server *self, enum work_kind kind)
 {
     do {
-        size_t len = receive(self, "work");
-        must(work_frame_read(self->frame, self->in, len), "work");
+        struct bytes message = receive(self);
+        must(work_frame_read(self->frame, message.at, message.len), "work");
         if (self->frame->kind == WORK_JOB)
             keep_job(self);
     } while (self->frame->kind != kind);
 }
 
-static void greet(struct wire_server *self, enum work_kind kind)
+static void greet(struct wire_server *self, enum work_kind kind, uint32_t free_slots)
 {
     struct work_frame *hello = self->frame;
     memset(hello, 0, sizeof *hello);
     hello->kind = kind;
     snprintf(hello->worker, sizeof hello->worker, "%s", self->worker);
     hello->slots = 1;
-    hello->free_slots = 1;
-    send_work(self, hello);
+    hello->free_slots = free_slots;
+    add_work(self, hello);
+    bench_zmtp_flush(&self->socket);
 }
 
 static void open_worker(struct wire_server *self, const char *work)
 {
-    self->socket = connect_to(self, ZMQ_DEALER, work);
+    bench_zmtp_open(&self->socket, work, "DEALER");
     id_hex(self->worker, ID_HEX_LEN);
-    greet(self, WORK_HELLO);
+    greet(self, WORK_HELLO, 1);
     hear_work(self, WORK_WELCOME);
 }
 
 static int64_t wire_take(struct bench_server *base)
 {
     struct wire_server *self = wire_of(base);
+    if (bench_now_us() - self->beat_us >= BEAT_US) {
+        self->beat_us = bench_now_us();
+        greet(self, WORK_BEAT, 1);
+    }
     if (!self->next_there)
         hear_work(self, WORK_JOB);
     self->next_there = false;
@@ -253,8 +231,8 @@ static int64_t wire_take(struct bench_server *base)
     return self->next_sent_us;
 }
 
-static void send_event(struct wire_server *self, enum work_what what, uint64_t number, const char *event,
-                       const char *detail)
+static void add_event(struct wire_server *self, enum work_what what, uint64_t number, const char *event,
+                      const char *detail)
 {
     struct work_frame *frame = self->frame;
     memset(frame, 0, sizeof *frame);
@@ -264,15 +242,16 @@ static void send_event(struct wire_server *self, enum work_what what, uint64_t n
     frame->what = what;
     frame->event = (struct bytes){event, strlen(event)};
     frame->body = (struct bytes){detail, strlen(detail)};
-    send_work(self, frame);
+    add_work(self, frame);
 }
 
 static void wire_finish(struct bench_server *base)
 {
     struct wire_server *self = wire_of(base);
-    send_event(self, WORK_STEP_DONE, 1, "{\"operation\":\"csv/search\",\"message\":\"Step completed successfully\"}",
-               "{\"index\":0,\"file\":null,\"spool\":null,\"result\":{}}");
-    send_event(self, WORK_RUN_DONE, 2, "{}", "{}");
+    add_event(self, WORK_STEP_DONE, 1, "{\"operation\":\"csv/search\",\"message\":\"Step completed successfully\"}",
+              "{\"index\":0,\"file\":null,\"spool\":null,\"result\":{}}");
+    add_event(self, WORK_RUN_DONE, 2, "{}", "{}");
+    bench_zmtp_flush(&self->socket);
     do
         hear_work(self, WORK_ACK);
     while (self->frame->number != 2);
@@ -287,12 +266,12 @@ static void wire_publish(struct bench_server *base, long count)
         if (sent < count && sent - heard < BENCH_IN_FLIGHT) {
             char body[256];
             int len = snprintf(body, sizeof body, BENCH_EVENT, sent++);
-            zmq_send(self->socket, "bench-events", 12, ZMQ_SNDMORE);
-            if (zmq_send(self->socket, body, (size_t)len, 0) < 0)
-                bench_die("publish");
+            bench_zmtp_add(&self->socket, (struct bytes){"bench-events", 12}, true);
+            bench_zmtp_add(&self->socket, (struct bytes){body, (size_t)len}, false);
+            bench_zmtp_flush(&self->socket);
         } else {
-            size_t len = receive(self, "acknowledgement");
-            if (!memmem(self->in, len, "\"ok\"", 4))
+            struct bytes answer = receive(self);
+            if (!memmem(answer.at, answer.len, "\"ok\"", 4))
                 bench_die("publish refused");
             heard++;
         }
