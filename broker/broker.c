@@ -1,7 +1,6 @@
 #include "broker.h"
 
 #include "clock.h"
-#include "endpoint.h"
 #include "intake.h"
 #include "janitor.h"
 #include "log.h"
@@ -10,12 +9,12 @@
 #include "turn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 #define TICK_MS 50
-#define SOURCES 6
 #define REPLIES_MAX                                                                                                    \
     (QUERIES_MAX + JANITOR_KEYS_MAX + 2 * JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
 #define LINGER_MS 200                                             /* for frames on their way when we stop */
@@ -61,19 +60,22 @@ static enum err open_memory(struct broker *self, struct fault *why)
     return ERR_OK;
 }
 
-static enum err open_sockets(struct broker *self, struct fault *why)
+static enum err open_port(struct broker *self, enum endpoint which, struct fault *why)
 {
-    void **const sockets[] = {
-        [ENDPOINT_REQUESTS] = &self->requests,
-        [ENDPOINT_FEED] = &self->feed,
-        [ENDPOINT_WORK] = &self->work,
-        [ENDPOINT_PUBLISH] = &self->publish,
-        [ENDPOINT_PUBLISH_ACK] = &self->publish_ack,
-        [ENDPOINT_TAP] = &self->tap,
-    };
+    struct port *port = &self->ports[which];
+    size_t len = sizeof port->fd;
+    enum err err = endpoint_bind(&port->socket, self->context, self->settings, which, why);
+    if (err == ERR_OK && port->socket && zmq_getsockopt(port->socket, ZMQ_FD, &port->fd, &len) != 0)
+        return fault_errno(why, "the descriptor of a socket");
+    port->stirred = port->socket != NULL;
+    return err;
+}
+
+static enum err open_ports(struct broker *self, struct fault *why)
+{
     enum err err = ERR_OK;
-    for (size_t i = 0; i < sizeof sockets / sizeof *sockets && err == ERR_OK; i++)
-        err = endpoint_bind(sockets[i], self->context, self->settings, (enum endpoint)i, why);
+    for (int i = 0; i < ENDPOINTS && err == ERR_OK; i++)
+        err = open_port(self, (enum endpoint)i, why);
     return err;
 }
 
@@ -88,7 +90,7 @@ enum err broker_open(struct broker *self, const struct settings *settings, struc
     if (err == ERR_OK)
         err = janitor_start(self, why);
     if (err == ERR_OK)
-        err = open_sockets(self, why);
+        err = open_ports(self, why);
     if (err == ERR_OK)
         log_info("broker ready", "term", LOG_NUMBER((long long)self->term), NULL);
     return err;
@@ -106,10 +108,8 @@ static void close_socket(void **socket)
 
 void broker_close(struct broker *self)
 {
-    void **const sockets[] = {&self->requests, &self->feed,        &self->work,
-                              &self->publish,  &self->publish_ack, &self->tap};
-    for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
-        close_socket(sockets[i]);
+    for (int i = 0; i < ENDPOINTS; i++)
+        close_socket(&self->ports[i].socket);
     query_stop(self);
     janitor_stop(self);
     core_destroy(&self->core);
@@ -145,7 +145,7 @@ static void take_replies(struct broker *self)
 
 static void take_round(struct broker *self)
 {
-    uint32_t share = self->settings->broker.batch_inputs_max / SOURCES + 1;
+    uint32_t share = self->settings->broker.batch_inputs_max / ENDPOINTS + 1;
     intake_feed(self, share);
     intake_work(self, share);
     intake_requests(self, share);
@@ -175,47 +175,61 @@ static void tick(struct broker *self)
     turn_input(self, &input);
 }
 
+/* A turn without an input changes nothing and has nothing to say. */
 static enum err turn(struct broker *self, struct fault *why)
 {
     turn_begin(self);
     tick(self);
     take_all(self);
+    if (self->inputs == 0)
+        return ERR_OK;
     enum err err = turn_end(self, why);
     if (err == ERR_OK)
         janitor_poll(self);
     return err;
 }
 
-static int items_of(const struct broker *self, int signal_fd, zmq_pollitem_t items[SOURCES + 2])
+/* What the loop sleeps on: the signals, the actors' letters, the ports. */
+enum { WAIT_SIGNALS, WAIT_REPLIES, WAIT_PORTS, WAITS = WAIT_PORTS + ENDPOINTS };
+
+static void waits_of(const struct broker *self, int signal_fd, struct pollfd waits[WAITS])
 {
-    void *const sockets[SOURCES] = {self->feed,        self->work,    self->requests,
-                                    self->publish_ack, self->publish, self->tap};
-    int count = 0;
-    items[count++] = (zmq_pollitem_t){.fd = signal_fd, .events = ZMQ_POLLIN};
-    items[count++] = (zmq_pollitem_t){.fd = mailbox_fd(self->replies), .events = ZMQ_POLLIN};
-    for (int i = 0; i < SOURCES; i++)
-        if (sockets[i])
-            items[count++] = (zmq_pollitem_t){.socket = sockets[i], .events = ZMQ_POLLIN};
-    return count;
+    waits[WAIT_SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+    waits[WAIT_REPLIES] = (struct pollfd){.fd = mailbox_fd(self->replies), .events = POLLIN};
+    for (int i = 0; i < ENDPOINTS; i++)
+        waits[WAIT_PORTS + i] = (struct pollfd){.fd = self->ports[i].socket ? self->ports[i].fd : -1, .events = POLLIN};
 }
 
-static long wait_ms(const struct broker *self)
+static int wait_ms(const struct broker *self)
 {
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (self->ports[i].stirred)
+            return 0;
     int64_t left = self->tick_ms - clock_monotonic_ms();
-    return left < 0 ? 0 : left > TICK_MS ? TICK_MS : (long)left;
+    return left < 0 ? 0 : left > TICK_MS ? TICK_MS : (int)left;
+}
+
+static enum err wait_for_news(struct broker *self, struct pollfd waits[WAITS], struct fault *why)
+{
+    int ready = poll(waits, WAITS, wait_ms(self));
+    if (ready < 0 && errno != EINTR)
+        return fault_errno(why, "waiting for frames");
+    for (int i = 0; i < WAITS && ready < 0; i++)
+        waits[i].revents = 0; /* a signal: nothing was looked at */
+    for (int i = 0; i < ENDPOINTS; i++)
+        self->ports[i].stirred |= waits[WAIT_PORTS + i].revents != 0;
+    return ERR_OK;
 }
 
 enum err broker_run(struct broker *self, int signal_fd, struct fault *why)
 {
-    zmq_pollitem_t items[SOURCES + 2];
-    int count = items_of(self, signal_fd, items);
-    enum err err = ERR_OK;
-    while (err == ERR_OK) {
-        if (zmq_poll(items, count, wait_ms(self)) < 0 && errno != EINTR)
-            return fault_errno(why, "waiting for frames");
-        if (items[0].revents & ZMQ_POLLIN)
-            return ERR_OK;
+    struct pollfd waits[WAITS];
+    waits_of(self, signal_fd, waits);
+    enum err err = wait_for_news(self, waits, why);
+    while (err == ERR_OK && !(waits[WAIT_SIGNALS].revents & POLLIN)) {
         err = turn(self, why);
+        if (err == ERR_OK)
+            err = wait_for_news(self, waits, why);
     }
     return err;
 }

@@ -6,6 +6,7 @@
 
 #include "actor.h"
 #include "core/core.h"
+#include "endpoint.h"
 #include "settings.h"
 #include "store/store.h"
 #include "wire/publish_frame.h"
@@ -34,12 +35,20 @@ struct pass {
     int64_t due_ms;  /* of the next piece */
 };
 
+/* A socket of the loop. libzmq tells of news on a descriptor; but any call on the socket may take the news in, and the
+ * descriptor is silent then. So a port that was used is tried again before the loop sleeps, and no other is touched: to
+ * ask libzmq for a socket that has nothing costs two system calls. */
+struct port {
+    void *socket; /* NULL = off */
+    int fd;       /* readable: there are news */
+    bool stirred; /* there may be messages */
+};
+
 struct broker {
     const struct settings *settings;
     struct core_settings core_settings;
     void *context;
-    void *requests, *feed, *work;      /* ROUTER, XPUB, ROUTER */
-    void *publish, *publish_ack, *tap; /* SUB, ROUTER, XPUB; NULL = off */
+    struct port ports[ENDPOINTS];
     uint64_t tap_subscriptions;
     struct store *store;
     struct core *core;

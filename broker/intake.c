@@ -133,11 +133,16 @@ static bool take_tap(struct broker *self, struct parts *parts)
     return true;
 }
 
-static void take_all(struct broker *self, void *socket, uint32_t share, const char *name,
+static void take_all(struct broker *self, enum endpoint which, uint32_t share, const char *name,
                      bool (*take)(struct broker *self, struct parts *parts))
 {
+    struct port *port = &self->ports[which];
     struct parts parts;
-    while (socket && share-- > 0 && turn_open(self) && parts_read(&parts, socket)) {
+    while (port->stirred && share-- > 0 && turn_open(self)) {
+        if (!parts_read(&parts, port->socket)) {
+            port->stirred = false;
+            return;
+        }
         if (!take(self, &parts))
             drop(self, name);
         parts_fini(&parts);
@@ -146,30 +151,30 @@ static void take_all(struct broker *self, void *socket, uint32_t share, const ch
 
 void intake_requests(struct broker *self, uint32_t share)
 {
-    take_all(self, self->requests, share, "requests", take_request);
+    take_all(self, ENDPOINT_REQUESTS, share, "requests", take_request);
 }
 
 void intake_work(struct broker *self, uint32_t share)
 {
-    take_all(self, self->work, share, "work", take_work);
+    take_all(self, ENDPOINT_WORK, share, "work", take_work);
 }
 
 void intake_publish(struct broker *self, uint32_t share)
 {
-    take_all(self, self->publish, share, "publish", take_publish);
+    take_all(self, ENDPOINT_PUBLISH, share, "publish", take_publish);
 }
 
 void intake_publish_ack(struct broker *self, uint32_t share)
 {
-    take_all(self, self->publish_ack, share, "publish_ack", take_publish_ack);
+    take_all(self, ENDPOINT_PUBLISH_ACK, share, "publish_ack", take_publish_ack);
 }
 
 void intake_feed(struct broker *self, uint32_t share)
 {
-    take_all(self, self->feed, share, "feed", take_subscription);
+    take_all(self, ENDPOINT_FEED, share, "feed", take_subscription);
 }
 
 void intake_tap(struct broker *self, uint32_t share)
 {
-    take_all(self, self->tap, share, "tap", take_tap);
+    take_all(self, ENDPOINT_TAP, share, "tap", take_tap);
 }

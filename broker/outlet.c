@@ -44,26 +44,28 @@ static bool send_bytes(void *socket, struct buf *bytes)
     return false;
 }
 
-static void send_to_peer(struct broker *self, void *socket, const struct peer *peer, struct buf *bytes)
+/* Two frames: whom it is for, and the bytes. Whoever is gone or does not read loses it, and asks again when he is back.
+ */
+static void send_to(struct broker *self, enum endpoint which, const void *whom, size_t len, struct buf *bytes)
 {
-    bool sent =
-        socket && zmq_send(socket, peer->id, peer->len, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 && send_bytes(socket, bytes);
-    if (!sent)
-        self->dropped_frames++; /* the peer is gone or does not read: it asks again when it is back */
-}
-
-static void send_on_topic(struct broker *self, void *socket, const char *topic, size_t len, struct buf *bytes)
-{
-    bool sent = socket && zmq_send(socket, topic, len, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 && send_bytes(socket, bytes);
+    struct port *port = &self->ports[which];
+    port->stirred = port->socket != NULL;
+    bool sent = port->socket && zmq_send(port->socket, whom, len, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+                send_bytes(port->socket, bytes);
     if (!sent)
         self->dropped_frames++;
+}
+
+static void send_to_peer(struct broker *self, enum endpoint which, const struct peer *peer, struct buf *bytes)
+{
+    send_to(self, which, peer->id, peer->len, bytes);
 }
 
 static void send_feed(struct broker *self, uint64_t link, struct buf *bytes)
 {
     char topic[FEED_TOPIC_MAX];
     size_t len = feed_topic(link, topic);
-    send_on_topic(self, self->feed, topic, len, bytes);
+    send_to(self, ENDPOINT_FEED, topic, len, bytes);
 }
 
 /* Pairs without a value are left out: the list ends at the first empty one. */
@@ -86,11 +88,11 @@ static void write_note(const struct note *note)
 static void carry_out(struct broker *self, struct effect *effect)
 {
     switch (effect->kind) {
-    case EFFECT_ANSWER: send_to_peer(self, self->requests, &effect->peer, &effect->bytes); break;
-    case EFFECT_WORK: send_to_peer(self, self->work, &effect->peer, &effect->bytes); break;
-    case EFFECT_PUBLISHED: send_to_peer(self, self->publish_ack, &effect->peer, &effect->bytes); break;
+    case EFFECT_ANSWER: send_to_peer(self, ENDPOINT_REQUESTS, &effect->peer, &effect->bytes); break;
+    case EFFECT_WORK: send_to_peer(self, ENDPOINT_WORK, &effect->peer, &effect->bytes); break;
+    case EFFECT_PUBLISHED: send_to_peer(self, ENDPOINT_PUBLISH_ACK, &effect->peer, &effect->bytes); break;
     case EFFECT_FEED: send_feed(self, effect->link, &effect->bytes); break;
-    case EFFECT_TAP: send_on_topic(self, self->tap, effect->topic, strlen(effect->topic), &effect->bytes); break;
+    case EFFECT_TAP: send_to(self, ENDPOINT_TAP, effect->topic, strlen(effect->topic), &effect->bytes); break;
     case EFFECT_QUERY: query_send(self, &effect->query); break;
     case EFFECT_SWEEP: self->sweep_due = true; break;
     case EFFECT_NOTE: write_note(effect->note); break;
@@ -106,14 +108,14 @@ void outlet_release(struct broker *self)
 
 void outlet_answer(struct broker *self, const struct peer *peer, struct buf *frame)
 {
-    send_to_peer(self, self->requests, peer, frame);
+    send_to_peer(self, ENDPOINT_REQUESTS, peer, frame);
 }
 
 static void refuse_publisher(struct broker *self, const struct peer *peer)
 {
     struct buf bytes = BUF_INIT(256);
     if (buf_add_text(&bytes, "{\"error\":\"Not accepted: the event could not be kept\"}") == ERR_OK)
-        send_to_peer(self, self->publish_ack, peer, &bytes);
+        send_to_peer(self, ENDPOINT_PUBLISH_ACK, peer, &bytes);
     buf_fini(&bytes);
 }
 
@@ -140,6 +142,6 @@ void outlet_refuse(struct broker *self, const struct caller *caller, enum err ca
     memcpy(frame.id, caller->id, REQUEST_ID_LEN);
     struct buf bytes = BUF_INIT(4096);
     if (request_frame_write(&frame, &bytes) == ERR_OK)
-        send_to_peer(self, self->requests, &caller->peer, &bytes);
+        send_to_peer(self, ENDPOINT_REQUESTS, &caller->peer, &bytes);
     buf_fini(&bytes);
 }

@@ -20,6 +20,7 @@ enum endpoint {
     ENDPOINT_TAP,         /* broker XPUB, outside SUB */
 };
 
+#define ENDPOINTS          (ENDPOINT_TAP + 1)
 #define ENDPOINT_TEXT_MAX  256 /* bytes of an address with the final NUL */
 #define ENDPOINT_IPC_MAX   107 /* bytes of a path: sun_path of unix(7) without its NUL */
 #define ENDPOINT_RETRY_MS  100 /* first pause before a broken connection is tried again */
