@@ -19,6 +19,12 @@
     (QUERIES_MAX + JANITOR_KEYS_MAX + 2 * JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
 #define LINGER_MS 200                                             /* for frames on their way when we stop */
 
+static bool warnings_only(const struct settings *settings)
+{
+    enum log_level level;
+    return log_level_parse(settings->logging.level, &level) && level > LOG_INFO;
+}
+
 static struct core_settings core_settings_of(const struct settings *settings)
 {
     return (struct core_settings){
@@ -33,6 +39,7 @@ static struct core_settings core_settings_of(const struct settings *settings)
         .event_bytes_max = settings->wire.event_bytes_max,
         .max_steps = settings->chat_workflows.execution.max_steps,
         .remembered_max = settings->broker.batch_inputs_max > 4096 ? settings->broker.batch_inputs_max : 4096,
+        .warnings_only = warnings_only(settings),
         .save_intermediate_files = settings->chat_workflows.execution.save_intermediate_files,
         .workflows_path = settings->chat_workflows.storage.workflows_path,
         .api_prefix = settings->api.prefix,

@@ -2,7 +2,6 @@
 
 #include "clock.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -35,13 +34,40 @@ uint64_t id_u64(void)
     return value;
 }
 
+static const char hex_digits[] = "0123456789abcdef";
+
+void id_write_hex(char *out, const unsigned char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        *out++ = hex_digits[bytes[i] >> 4];
+        *out++ = hex_digits[bytes[i] & 15];
+    }
+    *out = '\0';
+}
+
+void id_write_uuid4(char out[ID_UUID_LEN + 1], const unsigned char bytes[16])
+{
+    static const uint8_t groups[] = {4, 2, 2, 2, 6};
+    unsigned char marked[16];
+    memcpy(marked, bytes, sizeof marked);
+    marked[6] = (unsigned char)((marked[6] & 0x0F) | 0x40);
+    marked[8] = (unsigned char)((marked[8] & 0x3F) | 0x80);
+    const unsigned char *from = marked;
+    for (size_t i = 0; i < sizeof groups; i++) {
+        if (i > 0)
+            *out++ = '-';
+        id_write_hex(out, from, groups[i]);
+        out += 2 * groups[i];
+        from += groups[i];
+    }
+}
+
 void id_hex(char *out, size_t digits)
 {
     unsigned char bytes[ID_HEX_LEN / 2];
     char text[ID_HEX_LEN + 1];
     id_random(bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    id_write_hex(text, bytes, sizeof bytes);
     if (digits > ID_HEX_LEN)
         digits = ID_HEX_LEN;
     memcpy(out, text, digits);
@@ -50,12 +76,9 @@ void id_hex(char *out, size_t digits)
 
 void id_uuid4(char out[ID_UUID_LEN + 1])
 {
-    unsigned char b[16];
-    id_random(b, sizeof b);
-    b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
-    snprintf(out, ID_UUID_LEN + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    unsigned char bytes[16];
+    id_random(bytes, sizeof bytes);
+    id_write_uuid4(out, bytes);
 }
 
 bool id_chat_valid(const char *text, size_t len)

@@ -18,6 +18,9 @@ void id_sortable(unsigned char out[16]);
 uint64_t id_u64(void);                    /* never 0 */
 void id_uuid4(char out[ID_UUID_LEN + 1]); /* RFC 9562 version 4, lower case */
 void id_hex(char *out, size_t digits);    /* writes `digits` hex digits and a NUL; digits <= ID_HEX_LEN */
+/* The same from bytes somebody else drew: two digits a byte and a NUL; 16 bytes as a UUID of version 4. */
+void id_write_hex(char *out, const unsigned char *bytes, size_t len);
+void id_write_uuid4(char out[ID_UUID_LEN + 1], const unsigned char bytes[16]);
 bool id_chat_valid(const char *text, size_t len);
 
 #endif

@@ -21,7 +21,7 @@ struct strmap {
     struct entry **slots; /* NULL: never used; REMOVED: used once */
     size_t slot_count;    /* a power of two */
     size_t count;
-    size_t used; /* entries and marks: kept under three quarters, so every probe ends at a NULL */
+    size_t used; /* entries and marks: kept under a half: every probe ends at a NULL, and soon */
 };
 
 static struct entry removed_entry;
@@ -134,11 +134,11 @@ static struct entry **free_slot(struct entry **slots, size_t slot_count, uint64_
     return &slots[i];
 }
 
-/* A table without marks, at most half full after one more entry. */
+/* A table without marks, at most a quarter full after one more entry. */
 static enum err rebuild(struct strmap *self)
 {
     size_t slot_count = FIRST_SLOTS;
-    while (slot_count < 2 * (self->count + 1))
+    while (slot_count < 4 * (self->count + 1))
         slot_count *= 2;
     struct entry **slots = calloc(slot_count, sizeof *slots);
     if (!slots)
@@ -155,7 +155,7 @@ static enum err rebuild(struct strmap *self)
 
 static enum err add(struct strmap *self, uint64_t hash, const void *key, size_t len, void *value)
 {
-    if ((self->used + 1) * 4 > self->slot_count * 3) {
+    if ((self->used + 1) * 2 > self->slot_count) {
         enum err err = rebuild(self);
         if (err != ERR_OK)
             return err;

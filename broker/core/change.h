@@ -133,7 +133,8 @@ struct changes;
 enum err changes_new(struct changes **out) MUST_CHECK;
 void changes_destroy(struct changes **self_p);
 void changes_clear(struct changes *self);
-/* Copies the change and every text in it. */
+/* Copies the change and every text in it. The row of a job or step that is put again soon, with nothing in between
+ * that could tell, takes the place of the earlier one: a finished run is written once, not four times. */
 enum err changes_add(struct changes *self, const struct change *change) MUST_CHECK;
 size_t changes_count(const struct changes *self);
 const struct change *changes_at(const struct changes *self, size_t i);

@@ -6,6 +6,7 @@
 
 #define FIRST_ROOM 64
 #define BLOCK_SIZE ((size_t)64 << 10)
+#define LOOK_BACK  16 /* changes; what one input does to a job lies together */
 
 static const char *const chat_names[] = {
     [CHAT_CREATED] = "created",
@@ -82,9 +83,20 @@ void changes_destroy(struct changes **self_p)
     *self_p = NULL;
 }
 
+/* One block of the usual size is kept: a turn seldom needs more, and to free so much makes malloc tidy up its lists. */
 void changes_clear(struct changes *self)
 {
+    struct block *kept = self->blocks;
+    if (kept && kept->room == BLOCK_SIZE)
+        self->blocks = kept->next;
+    else
+        kept = NULL;
     free_blocks(self);
+    if (kept) {
+        kept->next = NULL;
+        kept->used = 0;
+        self->blocks = kept;
+    }
     self->count = 0;
 }
 
@@ -162,6 +174,34 @@ static enum err keep_texts(struct changes *self, struct change *change)
     return ERR_INTERNAL;
 }
 
+/* A row of a job under the same lease, or of a step in the same state, put again: who applies the batch in its order
+ * sees nothing of the first one. What another lease did in between is told apart by it, and stays; so does the row a
+ * job begins with, for what happens to it comes after it. */
+static bool superseded(const struct change *old, const struct change *by)
+{
+    if (old->kind != by->kind)
+        return false;
+    if (old->kind == CHANGE_JOB_PUT)
+        return old->of.job.status != JOB_PENDING && old->of.job.token.counter == by->of.job.token.counter &&
+               old->of.job.token.term == by->of.job.token.term && strcmp(old->of.job.job_id, by->of.job.job_id) == 0;
+    return old->kind == CHANGE_STEP_PUT && old->of.step.status == by->of.step.status &&
+           strcmp(old->of.step.step_id, by->of.step.step_id) == 0;
+}
+
+/* The newest change may make an earlier row needless: the order of the others stays. */
+static void drop_superseded(struct changes *self)
+{
+    const struct change *newest = &self->list[self->count - 1];
+    size_t first = self->count > LOOK_BACK ? self->count - LOOK_BACK : 0;
+    for (size_t i = self->count - 1; i-- > first && self->list[i].kind != CHANGE_CHAT_DELETE;) {
+        if (!superseded(&self->list[i], newest))
+            continue;
+        memmove(&self->list[i], &self->list[i + 1], (self->count - i - 1) * sizeof *self->list);
+        self->count--;
+        return;
+    }
+}
+
 enum err changes_add(struct changes *self, const struct change *change)
 {
     if (self->count == self->room) {
@@ -174,9 +214,12 @@ enum err changes_add(struct changes *self, const struct change *change)
     }
     self->list[self->count] = *change;
     enum err err = keep_texts(self, &self->list[self->count]);
-    if (err == ERR_OK)
-        self->count++;
-    return err;
+    if (err != ERR_OK)
+        return err;
+    self->count++;
+    if (change->kind == CHANGE_JOB_PUT || change->kind == CHANGE_STEP_PUT)
+        drop_superseded(self);
+    return ERR_OK;
 }
 
 size_t changes_count(const struct changes *self)

@@ -6,7 +6,6 @@
 #include "core/lease.h"
 #include "core/roster.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,22 +50,29 @@ struct effect *core_effect(struct core *self, enum effect_kind kind)
     return effect;
 }
 
+/* Drawn in larger pieces than they are used in: the system's source is a system call. */
+void core_random(struct core *self, void *out, size_t len)
+{
+    if (len > self->drawn_left) {
+        self->random.fill(self->random.context, self->drawn, sizeof self->drawn);
+        self->drawn_left = sizeof self->drawn;
+    }
+    self->drawn_left -= len;
+    memcpy(out, self->drawn + self->drawn_left, len);
+}
+
 void core_hex(struct core *self, char *out, size_t digits)
 {
     unsigned char bytes[ID_HEX_LEN / 2];
-    self->random.fill(self->random.context, bytes, digits / 2);
-    for (size_t i = 0; i < digits / 2; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    core_random(self, bytes, digits / 2);
+    id_write_hex(out, bytes, digits / 2);
 }
 
 void core_uuid(struct core *self, char out[ID_UUID_LEN + 1])
 {
-    unsigned char b[16];
-    self->random.fill(self->random.context, b, sizeof b);
-    b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
-    snprintf(out, ID_UUID_LEN + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    unsigned char bytes[16];
+    core_random(self, bytes, sizeof bytes);
+    id_write_uuid4(out, bytes);
 }
 
 /* ---- life ---- */

@@ -26,6 +26,7 @@ struct core_settings {
     uint32_t max_steps;
     uint32_t remembered_max; /* request and event ids remembered; at least the inputs of one turn */
     bool save_intermediate_files;
+    bool warnings_only;         /* nobody reads the other notes: none is written */
     const char *workflows_path; /* borrowed for the life of the core; starts the paths clients see */
     const char *api_prefix;     /* likewise; starts the result_url of an event */
 };

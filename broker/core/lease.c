@@ -107,7 +107,7 @@ static int64_t rest_ms(struct core *core, uint32_t attempts)
         ms *= 2;
     ms = ms < REST_MAX_MS ? ms : REST_MAX_MS;
     uint32_t lot;
-    core->random.fill(core->random.context, &lot, sizeof lot);
+    core_random(core, &lot, sizeof lot);
     return ms / 2 + (int64_t)(lot % (uint64_t)(ms / 2 + 1));
 }
 

@@ -7,6 +7,8 @@
 void note_write(struct core *core, bool warning, const char *sentence, const struct job *job, const char *worker,
                 const char *detail)
 {
+    if (!warning && core->settings.warnings_only)
+        return;
     struct effect *effect = core_effect(core, EFFECT_NOTE);
     struct note *note = effect ? core_alloc(core, sizeof *note) : NULL;
     if (!note)

@@ -15,6 +15,6 @@ static const char *const words[60] = {
 void participant_name(struct core *core, char out[PARTICIPANT_MAX])
 {
     uint32_t numbers[2];
-    core->random.fill(core->random.context, numbers, sizeof numbers);
+    core_random(core, numbers, sizeof numbers);
     snprintf(out, PARTICIPANT_MAX, "%s-%u", words[numbers[0] % 60], 1000 + numbers[1] % 9000);
 }

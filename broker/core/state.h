@@ -12,10 +12,13 @@ struct chat;
 struct job;
 
 #define PUBLISHER_NAME_MAX 65 /* 64 bytes and a NUL */
+#define RANDOM_DRAWN       512
 
 struct core {
     struct core_settings settings;
     struct random_source random;
+    unsigned char drawn[RANDOM_DRAWN]; /* from it; the first drawn_left are not used yet */
+    size_t drawn_left;
     uint64_t term, counter; /* the newest token */
     uint64_t generations;
     struct core_time now;
@@ -57,6 +60,7 @@ char *core_copy_text(struct core *self, const char *text);
 void core_change(struct core *self, const struct change *change);
 struct effect *core_effect(struct core *self, enum effect_kind kind); /* NULL after core_fail() */
 
+void core_random(struct core *self, void *out, size_t len); /* at most RANDOM_DRAWN */
 void core_hex(struct core *self, char *out, size_t digits); /* digits even, at most 32, and a NUL */
 void core_uuid(struct core *self, char out[ID_UUID_LEN + 1]);
 
