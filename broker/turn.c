@@ -134,7 +134,7 @@ static enum err find_answers(struct broker *self, struct input *input, struct ke
     const struct request_frame *frame = input->of.request.frame;
     if (frame->kind != REQUEST_CALL || !core_call_changes(frame->call))
         return ERR_OK;
-    enum err err = find_kept(self, frame->id, &kept[0], &input->of.request.prior, why);
+    enum err err = frame->again ? find_kept(self, frame->id, &kept[0], &input->of.request.prior, why) : ERR_OK;
     if (err == ERR_OK && frame->keyed)
         err = find_kept(self, frame->key, &kept[1], &input->of.request.keyed, why);
     return err;

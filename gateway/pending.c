@@ -194,8 +194,11 @@ size_t pending_count(const struct pending *self)
 
 static struct request_frame frame_of(const struct uplink_call *call, uint64_t link)
 {
-    struct request_frame frame = {
-        .kind = REQUEST_CALL, .link = link, .call = call->call, .body = {call->body, call->len}};
+    struct request_frame frame = {.kind = REQUEST_CALL,
+                                  .link = link,
+                                  .again = call->state == CALL_SENT,
+                                  .call = call->call,
+                                  .body = {call->body, call->len}};
     memcpy(frame.id, call->id, sizeof frame.id);
     memcpy(frame.chat, call->chat, sizeof frame.chat);
     memcpy(frame.trace, call->trace, sizeof frame.trace);

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-enum field { END = 0, LINK, ATTACH, NUMBER, ID, CALL, CHAT, SINCE, EPOCH, TRACE, KEY, STATUS, MESSAGE, BODY };
+enum field { END = 0, LINK, ATTACH, NUMBER, ID, AGAIN, CALL, CHAT, SINCE, EPOCH, TRACE, KEY, STATUS, MESSAGE, BODY };
 
-#define FIELDS_MAX 8
+#define FIELDS_MAX 9
 
 static const struct layout {
     enum request_kind kind;
@@ -15,7 +15,7 @@ static const struct layout {
     {REQUEST_ATTACH, {LINK, ATTACH, CHAT, SINCE, EPOCH}},
     {REQUEST_DETACH, {LINK, ATTACH}},
     {REQUEST_BEAT, {LINK, NUMBER}},
-    {REQUEST_CALL, {LINK, ID, CALL, CHAT, TRACE, KEY, BODY}},
+    {REQUEST_CALL, {LINK, ID, AGAIN, CALL, CHAT, TRACE, KEY, BODY}},
     {REQUEST_FORGET, {ID}},
     {REQUEST_ANSWER, {ID, STATUS, MESSAGE, BODY}},
     {REQUEST_ACCEPTED, {ID, BODY}},
@@ -38,6 +38,7 @@ static void write_field(struct pack *to, const struct request_frame *self, enum 
     case ATTACH: pack_u64(to, self->attach); break;
     case NUMBER: pack_u64(to, self->number); break;
     case ID: pack_bytes(to, self->id, sizeof self->id); break;
+    case AGAIN: pack_u8(to, self->again); break;
     case CALL: pack_u8(to, (uint8_t)self->call); break;
     case CHAT: pack_text(to, self->chat); break;
     case SINCE:
@@ -89,6 +90,12 @@ static void read_field(struct unpack *from, struct request_frame *out, enum fiel
             memcpy(out->id, id.at, id.len);
         else
             from->bad = true;
+        break;
+    }
+    case AGAIN: {
+        uint8_t again = unpack_u8(from);
+        out->again = again == 1;
+        from->bad |= again > 1;
         break;
     }
     case CALL: {

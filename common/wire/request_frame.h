@@ -5,11 +5,13 @@
  *   DETACH  it wants it no longer
  *   BEAT    every wire.beat_ms: last batch number received on the link (opens the window again)
  *   CALL    a REST request. request id: 16 random bytes, stored with what it changes; sent again under the same id
- * after a lost connection, it gives the first answer again and changes nothing twice FORGET  the caller of a request is
- * gone: no answer is wanted (an accepted run goes on) Broker to gateway: ANSWER  the answer to a CALL: an HTTP status
- * and a JSON body (data of the envelope, or null); message for people ACCEPTED  a CALL_EXECUTE is on disk under this
- * job id; its ANSWER follows when the run has ended HELLO   answers a BEAT whose link the broker does not know: open a
- * new one
+ *           after a lost connection, and marked so, it gives the first answer again and changes nothing twice. (Without
+ *           the mark nobody looks on disk for an answer it may have had.)
+ *   FORGET  the caller of a request is gone: no answer is wanted (an accepted run goes on)
+ * Broker to gateway:
+ *   ANSWER  the answer to a CALL: an HTTP status and a JSON body (data of the envelope, or null); message for people
+ *   ACCEPTED  a CALL_EXECUTE is on disk under this job id; its ANSWER follows when the run has ended
+ *   HELLO   answers a BEAT whose link the broker does not know: open a new one
  *
  * A frame that does not decode is dropped, counted and logged with the peer's identity. */
 #ifndef REQUEST_FRAME_H
@@ -18,7 +20,7 @@
 #include "id.h"
 #include "wire/pack.h"
 
-#define REQUEST_VERSION 2
+#define REQUEST_VERSION 3
 #define REQUEST_ID_LEN  16
 #define EPOCH_MAX       33 /* 32 hex digits and a NUL; "" = none */
 
@@ -70,6 +72,7 @@ struct request_frame {
     uint64_t attach;                   /* ATTACH, DETACH */
     uint64_t number;                   /* BEAT: last batch received; HELLO: the broker's term */
     unsigned char id[REQUEST_ID_LEN];  /* CALL, FORGET, ANSWER, ACCEPTED */
+    bool again;                        /* CALL: this id was sent before */
     enum call call;                    /* CALL */
     char chat[ID_CHAT_MAX + 1];        /* ATTACH, CALL; "" = none */
     bool has_since;                    /* ATTACH */

@@ -40,6 +40,7 @@ struct stage {
     void *context, *requests, *feed, *work, *publisher, *tap;
     uint64_t received, term; /* of the newest batch */
     struct buf seen;         /* bodies of all feed records, one a line */
+    bool said[256];          /* request ids that were used */
 };
 
 static char texts[8][256];
@@ -168,8 +169,14 @@ static UNUSED struct request_frame hear(struct stage *self, enum request_kind ki
 
 static UNUSED void call(struct stage *self, enum call what, unsigned char id, const char *body)
 {
-    struct request_frame frame = {
-        .kind = REQUEST_CALL, .link = LINK, .id = {id}, .call = what, .chat = "c1", .body = {body, strlen(body)}};
+    struct request_frame frame = {.kind = REQUEST_CALL,
+                                  .link = LINK,
+                                  .id = {id},
+                                  .again = self->said[id],
+                                  .call = what,
+                                  .chat = "c1",
+                                  .body = {body, strlen(body)}};
+    self->said[id] = true;
     say(self, &frame);
 }
 

@@ -39,6 +39,7 @@ struct wire {
     int calls, forgets;
     unsigned char last_id[REQUEST_ID_LEN];
     uint64_t last_link;
+    bool last_again;
 };
 
 static enum err send_frame(void *ctx, const struct request_frame *frame)
@@ -50,6 +51,7 @@ static enum err send_frame(void *ctx, const struct request_frame *frame)
     self->calls += frame->kind == REQUEST_CALL;
     self->forgets += frame->kind == REQUEST_FORGET;
     self->last_link = frame->link;
+    self->last_again = frame->again;
     memcpy(self->last_id, frame->id, sizeof self->last_id);
     return ERR_OK;
 }
@@ -112,10 +114,12 @@ static void a_lost_link_sends_again_under_the_same_id(void **state)
     memcpy(first, wire.last_id, sizeof first);
     assert_false(pending_send(pending, 7, send_frame, &wire));
     assert_int_equal(wire.calls, 1);
+    assert_false(wire.last_again);
     pending_link_lost(pending);
     assert_false(pending_send(pending, 8, send_frame, &wire));
     assert_int_equal(wire.calls, 2);
     assert_int_equal(wire.last_link, 8);
+    assert_true(wire.last_again);
     assert_memory_equal(first, wire.last_id, sizeof first);
     assert_true(answer(pending, first, REQUEST_ANSWER));
     call_forget(&caller.call);

@@ -16,6 +16,7 @@ static const struct request_frame samples[] = {
     {.kind = REQUEST_CALL,
      .link = 7,
      .id = "0123456789abcde",
+     .again = true,
      .call = CALL_EXECUTE,
      .chat = "a-chat",
      .trace = "0123456789abcdef0123456789abcdef",
@@ -46,6 +47,7 @@ static void every_kind_comes_back_as_written(void **state)
         assert_true(read.link == samples[i].link && read.attach == samples[i].attach);
         assert_true(read.number == samples[i].number && read.since == samples[i].since);
         assert_int_equal(read.has_since, samples[i].has_since);
+        assert_int_equal(read.again, samples[i].again);
         assert_int_equal(read.call, samples[i].call);
         assert_int_equal(read.status, samples[i].status);
         assert_memory_equal(read.id, samples[i].id, REQUEST_ID_LEN);
