@@ -243,7 +243,9 @@ static enum err scan_special(struct xml_scan *self, bool *is_text, struct fault 
 {
     *is_text = false;
     if (starts_with(self, "<?", 2)) {
-        enum err err = self->offset + self->pos <= 3 ? check_declaration(self, why) : ERR_OK;
+        bool declares = self->offset + self->pos <= 3 && starts_with(self, "<?xml", 5) && self->end - self->pos > 5 &&
+                        is_space(self->window[self->pos + 5]);
+        enum err err = declares ? check_declaration(self, why) : ERR_OK;
         return err == ERR_OK ? skip_to(self, "?>", why) : err;
     }
     if (starts_with(self, "<!--", 4)) {

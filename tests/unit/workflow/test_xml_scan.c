@@ -81,6 +81,8 @@ static void markup_is_read_wherever_the_window_ends(void **state)
 {
     (void)state;
     check("<a/>", "<a></a>");
+    check("<?xml-like encoding='UTF-7'?><a/>", "<a></a>");
+    check("<?x encoding='UTF-7'?><a/>", "<a></a>");
     check("<?xml version=\"1.0\" encoding='UTF-8' ?>\n<!-- <x> -- >--><p:a xmlns:p = 'u>' b=\"/>'\"  c='\"'\n>"
           "t1<x:b x:d=''/><![CDATA[]]><![CDATA[<a>&amp;]]]]>t2<?pi <>?></p:a  >\n<!-- end -->",
           "<a p=u> b=/>' c=\">t1<b d=></b><a>&amp;]]t2</a>");
