@@ -1,7 +1,9 @@
-"""The forms of the existing web front end: the arguments they send, by their names and with their defaults, do what their
-labels say."""
+"""Every operation through REST and WebSocket, with the arguments that the forms of the existing web front end send for it, by
+their names and with their defaults (two operations have no form)."""
 
 import pytest
+
+from reader import Reader
 
 PEOPLE = "id,name,age\n1, Ann ,34\n2,Bob,28\n2,Bob,28\n"
 CITIES = "id,city\n2,Oslo\n"
@@ -36,6 +38,8 @@ TEXTS = {
     "sql/generate": (
         {"table_name": "users", "database_type": "sqlite", "columns": ["id", "name"], "batch_size": 2},
         "INSERT INTO users (id, name) VALUES ('1', ' Ann '),\n    ('2', 'Bob');\nINSERT INTO users (id, name) VALUES ('2', 'Bob');\n"),
+    "sql/generate-custom-to-text": (
+        {"template": "DELETE FROM users WHERE id = {id:int};"}, "DELETE FROM users WHERE id = 1;\nDELETE FROM users WHERE id = 2;\n"),
     "sql/generate-to-text": (
         {"table_name": "users", "database_type": "mysql"}, "INSERT INTO users (id, name, age) VALUES ('1', ' Ann ', '34');\n"),
 }
@@ -52,8 +56,15 @@ def run(stack, operation, arguments, more=()):
     chat = stack.create_chat()
     assert stack.upload(chat, "cities.csv", CITIES).status == 200
     assert stack.upload(chat, "people.csv", PEOPLE).status == 200
+    reader = Reader(stack, chat)
     answer = stack.execute(chat, [{"operation": operation, "arguments": arguments}, *more])
     assert answer.status == 200, answer
+    reader.wait_for("workflow_completed")
+    assert reader.close() == []
+    told = [event for event in reader.records if event["type"] == "step_result"]
+    assert [event["operation"] for event in told] == [operation] + [step["operation"] for step in more]
+    assert [event["result"]["output_file_path"] for event in told] == [
+        result["output_file_path"] for result in answer.data["results"]]
     return answer.data["results"]
 
 
@@ -69,3 +80,12 @@ def test_a_form_makes_the_table_it_promises(shared_stack, operation):
 def test_a_form_writes_the_text_it_promises(shared_stack, operation):
     arguments, text = TEXTS[operation]
     assert text in read_file(shared_stack, run(shared_stack, operation, arguments)[0])
+
+
+def test_columns_are_extracted_as_data(shared_stack):
+    results = run(shared_stack, "excel/extract-columns", {"columns": ["id", "none"], "remove_duplicates": True})
+    assert results[0]["output_file_path"] is None
+    assert results[0]["data"]["extraction_info"]["extracted_columns"] == ["id", "none"]
+    assert results[0]["data"]["columns"] == {"id": {
+        "values": ["1", "2"], "value_count": 2, "total_count": 3, "non_null_count": 3, "null_count": 0, "unique_count": 2,
+        "data_type": "object"}}
