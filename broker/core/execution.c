@@ -114,15 +114,30 @@ static void write_steps(const struct job *job, struct compose *out)
     compose_plain(out, "]");
 }
 
-/* What an operation takes that reads a second file and was told no name is beside the run's input. */
-static bool is_beside_input(const struct job *job, const struct chat_file *file)
+/* How many of the chat's files there were when the run was accepted: its input was the newest upload then. A retry may
+ * have been asked for because a file was missing, so it knows all of them. */
+static size_t uploads_known(const struct job *job)
 {
-    return file->type == FILE_UPLOADED && strcmp(file->name, job->input_name) != 0;
+    const struct chat *chat = job->chat;
+    for (size_t i = chat->file_count; i > 0 && job->retry_of[0] == '\0'; i--)
+        if (strcmp(chat->files[i - 1].key, job->input_key) == 0)
+            return i;
+    return chat->file_count;
+}
+
+static void write_file(const struct job *job, const struct chat_file *file, struct compose *out)
+{
+    compose_text(out, "name", file->name);
+    compose_text(out, "key", file->key);
+    if (file->type == FILE_UPLOADED && strcmp(file->name, job->input_name) != 0)
+        compose_raw(out, "beside_input", "true");
 }
 
 static void write_names(const struct job *job, struct compose *out)
 {
     const struct chat *chat = job->chat;
+    size_t known = uploads_known(job);
+    const char *comma = "";
     compose_plain(out, ",\"taken\":[");
     for (size_t i = 0; i < chat->file_count; i++) {
         compose_plain(out, i ? "," : "");
@@ -130,12 +145,13 @@ static void write_names(const struct job *job, struct compose *out)
     }
     compose_plain(out, "],\"files\":[");
     for (size_t i = 0; i < chat->file_count; i++) {
-        compose_plain(out, i ? ",{" : "{");
-        compose_text(out, "name", chat->files[i].name);
-        compose_text(out, "key", chat->files[i].key);
-        if (is_beside_input(job, &chat->files[i]))
-            compose_raw(out, "beside_input", "true");
+        if (i >= known && chat->files[i].type == FILE_UPLOADED)
+            continue;
+        compose_plain(out, comma);
+        compose_plain(out, "{");
+        write_file(job, &chat->files[i], out);
         compose_plain(out, "}");
+        comma = ",";
     }
     compose_plain(out, "]");
 }

@@ -139,6 +139,22 @@ static void a_taken_name_gets_a_number(void **state)
     EXPECT_WRITTEN(scene, "file orders-2.csv k/a", "file orders-3.csv k/b");
 }
 
+static void a_run_knows_the_files_there_were_when_it_was_accepted(void **state)
+{
+    struct scene *scene = *state;
+    scene_call(scene, CALL_CREATE_CHAT, 10, "c1", "{}");
+    scene_call(scene, CALL_ADD_UPLOAD, 11, "c1", "{\"name\":\"towns.csv\",\"key\":\"k/towns\",\"bytes\":10}");
+    scene_call(scene, CALL_ADD_UPLOAD, 12, "c1", "{\"name\":\"orders.csv\",\"key\":\"k/orders\",\"bytes\":10}");
+    scene_call(scene, CALL_EXECUTE, 1, "c1", SCENE_TWO_STEPS);
+    scene_call(scene, CALL_ADD_UPLOAD, 13, "c1", "{\"name\":\"towns.csv\",\"key\":\"k/later\",\"bytes\":10}");
+    scene_beat(scene);
+    scene_clear(scene);
+    scene_hello(scene, "w1", 2);
+    EXPECT_SAID(scene, "w1< job 1", "\"taken\":[\"towns.csv\",\"orders.csv\",\"towns.csv\"]",
+                "\"files\":[{\"name\":\"towns.csv\",\"key\":\"k/towns\",\"beside_input\":true},"
+                "{\"name\":\"orders.csv\",\"key\":\"k/orders\"}]");
+}
+
 static void a_result_larger_than_an_event_is_told_by_its_file(void **state)
 {
     struct scene *scene = *state;
@@ -177,6 +193,7 @@ int main(void)
         SCENARIO(no_steps_complete_without_a_worker),
         SCENARIO(a_large_result_is_a_link_in_events_and_a_key_in_answers),
         SCENARIO(a_taken_name_gets_a_number),
+        SCENARIO(a_run_knows_the_files_there_were_when_it_was_accepted),
         SCENARIO(a_result_larger_than_an_event_is_told_by_its_file),
         SCENARIO(a_run_that_takes_too_long_fails),
     };
