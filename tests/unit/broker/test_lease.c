@@ -62,6 +62,46 @@ static void a_worker_that_beats_keeps_its_job(void **state)
     expect_not_said(scene, "job");
 }
 
+/* Its worker starts anew and does not know the token; how long until the job is handed out again. */
+static int64_t rest_after_a_loss(struct scene *scene)
+{
+    scene_clear(scene);
+    scene_hello(scene, "w1", 1);
+    int64_t began_ms = scene->now.mono_ms;
+    while (count_said(scene, "w1< job ") == 0) {
+        assert_true(scene->now.mono_ms - began_ms < 120000);
+        scene_wait(scene, 50);
+        if (scene->now.mono_ms % 1000 < 50) {
+            scene_work_beat(scene, "w1", 1, no_token);
+            scene_beat(scene);
+        }
+    }
+    return scene->now.mono_ms - began_ms;
+}
+
+/* Twice as long after each loss, up to 30 s, and of that at least half: jobs lost together do not come back together.
+ */
+static void rests_between_attempts_grow_within_their_bounds(void **state)
+{
+    struct scene *scene = *state;
+    int64_t most_ms = 250, least_seen_ms = INT64_MAX, most_seen_ms = 0;
+    core_destroy(&scene->core);
+    scene->settings.attempts_max = 100;
+    scene_start_core(scene);
+    scene_link(scene);
+    start_job(scene, "w1");
+    for (int i = 0; i < 24; i++) {
+        int64_t rest_ms = rest_after_a_loss(scene);
+        assert_in_range(rest_ms, most_ms / 2, most_ms + 50);
+        if (most_ms == 30000) {
+            least_seen_ms = rest_ms < least_seen_ms ? rest_ms : least_seen_ms;
+            most_seen_ms = rest_ms > most_seen_ms ? rest_ms : most_seen_ms;
+        }
+        most_ms = most_ms * 2 < 30000 ? most_ms * 2 : 30000;
+    }
+    assert_true(most_seen_ms - least_seen_ms > 7500); /* they are spread over the half that is drawn by lot */
+}
+
 static void a_run_whose_workers_are_always_lost_fails_with_the_cause(void **state)
 {
     struct scene *scene = *state;
@@ -361,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENARIO(a_lost_workers_job_goes_on_after_the_last_kept_output),
         SCENARIO(a_worker_that_beats_keeps_its_job),
+        SCENARIO(rests_between_attempts_grow_within_their_bounds),
         SCENARIO(a_run_whose_workers_are_always_lost_fails_with_the_cause),
         SCENARIO(a_killed_step_counts_as_an_attempt),
         SCENARIO(the_same_event_twice_changes_nothing_twice),
