@@ -1,5 +1,6 @@
 #include "archive/dump_record.h"
 
+#include "archive/json_weight.h"
 #include "http/file_name.h"
 #include "strmap.h"
 
@@ -19,6 +20,46 @@ static const char *text_of(const json_t *object, const char *key)
 static enum err invalid(struct fault *why, const char *reason, const char *about)
 {
     return fault_set(why, ERR_INVALID, "Invalid dump file: %s%.200s", reason, about);
+}
+
+/* ---- bounds ---- */
+
+enum err dump_record_weigh(const char *text, size_t len, size_t record_bytes_max, struct fault *why)
+{
+    if (json_weight(text, len) <= record_bytes_max * DUMP_WEIGHT_PER_BYTE)
+        return ERR_OK;
+    return fault_set(why, ERR_TOO_LARGE,
+                     "The conversation's record has too many values for a dump of %zu MiB"
+                     " (chat_workflows.dump.record_mb_max)",
+                     record_bytes_max >> 20);
+}
+
+static enum err count_rows(size_t rows, size_t max, const char *what, struct fault *why)
+{
+    return rows <= max
+               ? ERR_OK
+               : fault_set(why, ERR_TOO_LARGE,
+                           "The dump's record has more than %zu %s (chat_workflows.dump.record_mb_max)", max, what);
+}
+
+static size_t count_steps(const json_t *jobs)
+{
+    const json_t *job;
+    size_t i, count = 0;
+    json_array_foreach(jobs, i, job) count += json_array_size(json_object_get(job, "steps"));
+    return count;
+}
+
+static enum err check_counts(const json_t *metadata, size_t record_bytes_max, struct fault *why)
+{
+    const json_t *record = json_object_get(metadata, "record"), *jobs = json_object_get(record, "jobs");
+    size_t events_max = record_bytes_max / DUMP_BYTES_PER_EVENT, rows_max = record_bytes_max / DUMP_BYTES_PER_ROW;
+    enum err err = count_rows(json_array_size(json_object_get(record, "events")), events_max, "events", why);
+    if (err == ERR_OK)
+        err = count_rows(json_array_size(json_object_get(metadata, "messages")), rows_max, "messages", why);
+    if (err == ERR_OK)
+        err = count_rows(json_array_size(jobs), rows_max, "runs", why);
+    return err == ERR_OK ? count_rows(count_steps(jobs), rows_max, "steps", why) : err;
 }
 
 /* ---- writing ---- */
@@ -284,9 +325,15 @@ enum err dump_record_import(const struct buf *metadata, const char *chat, const 
                             struct buf *out, struct fault *why)
 {
     struct stored stored = {.list = files, .count = count};
-    json_t *parsed = json_loadb(metadata->data ? metadata->data : "", metadata->len, JSON_REJECT_DUPLICATES, NULL);
+    const char *text = metadata->data ? metadata->data : "";
+    enum err err = dump_record_weigh(text, metadata->len, out->limit, why);
+    if (err != ERR_OK)
+        return err;
+    json_t *parsed = json_loadb(text, metadata->len, JSON_REJECT_DUPLICATES, NULL);
     json_t *import = json_object();
-    enum err err = check_metadata(parsed, chat, why);
+    err = check_metadata(parsed, chat, why);
+    if (err == ERR_OK)
+        err = check_counts(parsed, out->limit, why);
     if (err == ERR_OK)
         err = index_files(&stored);
     if (err == ERR_OK)

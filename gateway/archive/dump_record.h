@@ -13,6 +13,16 @@
 
 #define DUMP_MEMBER_MAX 320 /* "uploads/NAME" with the final NUL */
 
+/* What a record of hostile JSON may cost the gateway that reads it, and the broker after it, for each byte the record
+ * may have (chat_workflows.dump.record_mb_max). Records of ours need more bytes for every row; the weight they may have
+ * as well, and one that is heavier is not dumped. */
+#define DUMP_WEIGHT_PER_BYTE 6   /* of memory as a tree (json_weight.h) */
+#define DUMP_BYTES_PER_EVENT 192 /* an event of ours has its epoch, chat and time */
+#define DUMP_BYTES_PER_ROW   96  /* messages, runs, and steps of all runs */
+
+/* ERR_TOO_LARGE: the text, which may be any, is too heavy. */
+enum err dump_record_weigh(const char *text, size_t len, size_t record_bytes_max, struct fault *why) MUST_CHECK;
+
 /* Gives every file of the export a `member`. The newest of a name has the plain one, `uploads/a.csv`; older ones, which
  * only their jobs need, are numbered as backup files are: `uploads/a.csv.~1~`. No file's own name has a `~`. */
 enum err dump_record_name_members(json_t *record) MUST_CHECK;
@@ -27,7 +37,8 @@ struct dump_file {
     uint64_t bytes;
 };
 
-/* CALL_IMPORT_CHAT's body from a dump's metadata and its stored files. ERR_INVALID with the reason for people when they
+/* CALL_IMPORT_CHAT's body from a dump's metadata and its stored files; out's limit is what a record may have, and what
+ * the bounds above follow from (ERR_TOO_LARGE). ERR_INVALID with the reason for people when they
  * do not belong together; what the record says inside is the broker's to check. */
 enum err dump_record_import(const struct buf *metadata, const char *chat, const struct dump_file *files, size_t count,
                             struct buf *out, struct fault *why) MUST_CHECK;

@@ -187,6 +187,8 @@ static enum err put_metadata(struct writing *self, const json_t *export)
     if (err != ERR_OK)
         err = fault_set(self->why, err, "No memory for the dump");
     else
+        err = dump_record_weigh(text.data, text.len, self->source->record_bytes_max, self->why);
+    if (err == ERR_OK)
         err = put_header(self, "conversation_metadata.json", AE_IFREG, text.len, self->source->wall_us);
     if (err == ERR_OK)
         err = put_bytes(self, text.data, text.len);

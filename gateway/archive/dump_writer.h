@@ -17,6 +17,7 @@ struct dump_source {
     const char *chat;
     const char *export; /* CALL_EXPORT_CHAT's answer */
     size_t export_len;
+    size_t record_bytes_max; /* a record that could not be restored is not dumped: ERR_TOO_LARGE */
     int64_t wall_us;
     const atomic_bool *stopping; /* set: give up with ERR_CANCELLED; NULL = never */
 };

@@ -95,6 +95,7 @@ static void write_dump(void *arg)
                                  .chat = request_parameter(self->request, "chat"),
                                  .export = self->export,
                                  .export_len = self->export_len,
+                                 .record_bytes_max = rest->settings->chat_workflows.dump.record_mb_max * MIB,
                                  .wall_us = clock_wall_us(),
                                  .stopping = stopping(self->request)};
     self->err = dump_write(&source, self->name, &self->why);

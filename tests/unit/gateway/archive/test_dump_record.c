@@ -87,6 +87,41 @@ static void a_record_gets_the_new_keys(void **state)
     buf_fini(&out);
 }
 
+/* A record whose limit is 64 KiB; `count` of one item in the list. */
+static enum err import_many(const char *before, const char *item, size_t count, const char *after)
+{
+    static char text[65536];
+    struct buf out = BUF_INIT(65536);
+    struct fault why = {.text = ""};
+    size_t len = (size_t)snprintf(text, sizeof text, "{\"chat_id\":\"c\",%s[", before);
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? "," : "", item);
+    snprintf(text + len, sizeof text - len, "]%s}", after);
+    enum err err = import(text, NULL, 0, &out, &why);
+    buf_fini(&out);
+    if (err == ERR_TOO_LARGE)
+        assert_non_null(strstr(why.text, "record_mb_max"));
+    return err;
+}
+
+static void a_record_of_too_many_values_is_refused(void **state)
+{
+    static const char events[] = "\"record\":{\"version\":1,\"events\":", messages[] = "\"messages\":",
+                      jobs[] = "\"record\":{\"version\":1,\"jobs\":",
+                      steps[] = "\"record\":{\"version\":1,\"jobs\":[{\"steps\":", details[] = "\"metadata\":{\"a\":";
+    (void)state;
+    assert_int_equal(import_many(events, "1", 65536 / DUMP_BYTES_PER_EVENT, "}"), ERR_OK);
+    assert_int_equal(import_many(events, "1", 65536 / DUMP_BYTES_PER_EVENT + 1, "}"), ERR_TOO_LARGE);
+    assert_int_equal(import_many(jobs, "1", 65536 / DUMP_BYTES_PER_ROW, "}"), ERR_OK);
+    assert_int_equal(import_many(jobs, "1", 65536 / DUMP_BYTES_PER_ROW + 1, "}"), ERR_TOO_LARGE);
+    assert_int_equal(import_many(steps, "1", 65536 / DUMP_BYTES_PER_ROW, "}]}"), ERR_OK);
+    assert_int_equal(import_many(steps, "1", 65536 / DUMP_BYTES_PER_ROW + 1, "}]}"), ERR_TOO_LARGE);
+    assert_int_equal(import_many(messages, "1", 65536 / DUMP_BYTES_PER_ROW, ""), ERR_OK);
+    assert_int_equal(import_many(messages, "1", 65536 / DUMP_BYTES_PER_ROW + 1, ""), ERR_TOO_LARGE);
+    assert_int_equal(import_many(details, "[]", 2000, "}"), ERR_OK);
+    assert_int_equal(import_many(details, "[]", 3000, "}"), ERR_TOO_LARGE); /* before it is read */
+}
+
 static void what_does_not_belong_together_is_refused(void **state)
 {
     static const char *const wrong[] = {
@@ -130,6 +165,7 @@ int main(void)
         cmocka_unit_test(keys_do_not_leave),
         cmocka_unit_test(times_are_read_with_and_without_zone_and_fraction),
         cmocka_unit_test(a_record_gets_the_new_keys),
+        cmocka_unit_test(a_record_of_too_many_values_is_refused),
         cmocka_unit_test(what_does_not_belong_together_is_refused),
         cmocka_unit_test(a_record_beyond_its_limit_is_refused),
     };
