@@ -185,7 +185,7 @@ static bool superseded(const struct change *old, const struct change *by)
         return old->of.job.status != JOB_PENDING && old->of.job.token.counter == by->of.job.token.counter &&
                old->of.job.token.term == by->of.job.token.term && strcmp(old->of.job.job_id, by->of.job.job_id) == 0;
     return old->kind == CHANGE_STEP_PUT && old->of.step.status == by->of.step.status &&
-           strcmp(old->of.step.step_id, by->of.step.step_id) == 0;
+           old->of.step.index == by->of.step.index && strcmp(old->of.step.job_id, by->of.step.job_id) == 0;
 }
 
 /* The newest change may make an earlier row needless: the order of the others stays. */

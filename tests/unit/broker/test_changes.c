@@ -99,6 +99,25 @@ static void a_row_is_not_carried_over_the_end_of_its_chat(void **state)
     changes_destroy(&changes);
 }
 
+/* A dump may say the same step id of every step: rows are told apart by run and index. */
+static void a_step_of_another_place_is_another_row(void **state)
+{
+    (void)state;
+    struct changes *changes;
+    assert_int_equal(changes_new(&changes), ERR_OK);
+    struct change change = {.kind = CHANGE_STEP_PUT,
+                            .of.step = {.step_id = "s", .job_id = "a", .status = STEP_COMPLETED}};
+    assert_int_equal(changes_add(changes, &change), ERR_OK);
+    change.of.step.index = 1;
+    assert_int_equal(changes_add(changes, &change), ERR_OK);
+    change.of.step.job_id = "b";
+    assert_int_equal(changes_add(changes, &change), ERR_OK);
+    assert_int_equal(changes_count(changes), 3);
+    assert_int_equal(changes_add(changes, &change), ERR_OK);
+    assert_int_equal(changes_count(changes), 3);
+    changes_destroy(&changes);
+}
+
 static void a_step_in_another_state_is_another_row(void **state)
 {
     (void)state;
@@ -141,6 +160,7 @@ int main(void)
         cmocka_unit_test(a_row_put_again_under_the_same_lease_is_kept_once),
         cmocka_unit_test(the_row_a_job_begins_with_stays),
         cmocka_unit_test(a_row_is_not_carried_over_the_end_of_its_chat),
+        cmocka_unit_test(a_step_of_another_place_is_another_row),
         cmocka_unit_test(a_step_in_another_state_is_another_row),
         cmocka_unit_test(a_cleared_list_is_used_again),
     };
