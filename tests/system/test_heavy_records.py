@@ -75,7 +75,7 @@ def test_dense_records_are_refused_before_they_cost_anything(make_stack):
 LARGEST = {
     "events": lambda: archive_of(record_of("events", listed(EVENT, 16 * MIB // 192))),
     "messages": lambda: archive_of(record_of("files", "[]"), messages=listed(MESSAGE, 16 * MIB // 160)),
-    "lists": lambda: archive_of(record_of("files", "[]"), metadata='{"a":%s}' % listed("[]", 16 * MIB * 6 // 168)),
+    "lists": lambda: archive_of(record_of("files", "[]"), metadata='{"a":%s}' % listed("[]", 16 * MIB * 6 // 184)),
 }
 
 
