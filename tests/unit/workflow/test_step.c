@@ -144,8 +144,11 @@ static void progress_tells_the_share_that_was_read(void **state)
         assert_string_equal(self.why.text, "");
         step_case_fini(&self);
         free(table);
-        if (heard.reports > 0) /* one row is as long as the other, and the reader reads ahead a little */
-            assert_in_range(heard.percent, heard.rows * 100 / rows, heard.rows * 100 / rows + 30);
+        if (heard.reports == 0)
+            continue;
+        /* One row is as long as the other, the reader reads ahead a little, and 100 is another's word. */
+        uint64_t share = heard.rows * 100 / rows;
+        assert_in_range(heard.percent, share < 99 ? share : 99, share + 30);
     }
     assert_true(heard.reports > 0);
     char expected[96];
