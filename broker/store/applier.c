@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#define GATHER_MS    10                /* a batch waits so long for others */
-#define GATHER_BYTES ((size_t)1 << 20) /* unless there are so many already */
+#define GATHER_MS    50                /* a batch waits so long for others, unless somebody wants to read */
+#define GATHER_BYTES ((size_t)1 << 20) /* or until there are so many */
 #define APPLY_BYTES  ((size_t)4 << 20) /* in one transaction, or one batch */
 #define AGAIN_MS     200               /* between attempts of what failed */
 

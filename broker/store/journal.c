@@ -20,12 +20,15 @@ static const char magic[4] = {'S', 'W', 'J', '1'};
 struct segment {
     char path[PATH_MAX];
     int fd;
+    bool direct;     /* O_DIRECT: what is written must lie at a multiple of JOURNAL_BLOCK, in memory too */
     uint64_t newest; /* number of the last record written into it; 0 = none in this term */
 };
 
 struct journal {
     struct segment segment[JOURNAL_SEGMENTS];
     struct journal_history history;
+    char *blocks; /* the record that is written, as whole blocks */
+    size_t blocks_room;
     size_t segment_bytes;
     size_t at;       /* where the next record begins */
     int active;      /* the segment it goes to */
@@ -123,18 +126,29 @@ void journal_close(struct journal **self_p)
     for (int i = 0; i < JOURNAL_SEGMENTS; i++)
         if (self->segment[i].fd >= 0)
             close(self->segment[i].fd);
+    free(self->blocks);
     free(self);
     *self_p = NULL;
 }
 
+/* Not every file system has it, and one may want more alignment than we give. */
+static void set_direct(struct segment *segment, bool on)
+{
+    int flags = fcntl(segment->fd, F_GETFL);
+    segment->direct = fcntl(segment->fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0 && on;
+}
+
 /* *done = bytes that were taken before an error. */
-static enum err write_all(const struct segment *to, const char *bytes, size_t len, size_t at, size_t *done,
-                          struct fault *why)
+static enum err write_all(struct segment *to, const char *bytes, size_t len, size_t at, size_t *done, struct fault *why)
 {
     for (*done = 0; *done < len;) {
         ssize_t taken = pwrite(to->fd, bytes + *done, len - *done, (off_t)(at + *done));
         if (taken < 0 && errno == EINTR)
             continue;
+        if (taken < 0 && errno == EINVAL && to->direct) {
+            set_direct(to, false);
+            continue;
+        }
         if (taken <= 0) {
             int reason = taken == 0 ? ENOSPC : errno;
             enum err err = err_from_errno(reason) == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_UNAVAILABLE;
@@ -165,7 +179,7 @@ static enum err sync_folder(const char *path, struct fault *why)
     return err;
 }
 
-static enum err fill(const struct segment *segment, size_t bytes, struct fault *why)
+static enum err fill(struct segment *segment, size_t bytes, struct fault *why)
 {
     struct stat now;
     if (fstat(segment->fd, &now) != 0)
@@ -296,7 +310,9 @@ enum err journal_begin(struct journal *self, const struct journal_history *of, s
 {
     enum err err = ERR_OK;
     for (int i = 0; err == ERR_OK && i < JOURNAL_SEGMENTS; i++) {
+        set_direct(&self->segment[i], false);
         err = fill(&self->segment[i], segment_bytes, why);
+        set_direct(&self->segment[i], true);
         self->segment[i].newest = 0;
     }
     self->history = *of;
@@ -313,21 +329,26 @@ uint64_t journal_left_behind(const struct journal *self)
 }
 
 /* Zeros up to the next block: a block that is written whole need not be read first. */
-static enum err pad(struct buf *record)
+static enum err to_blocks(struct journal *self, const struct buf *record, size_t bytes)
 {
-    size_t more = blocks_of(record->len) - record->len;
-    char *at;
-    enum err err = buf_extend(record, more, &at);
-    if (err == ERR_OK && more > 0)
-        memset(at, 0, more);
-    return err;
+    if (bytes > self->blocks_room) {
+        char *room = aligned_alloc(JOURNAL_BLOCK, bytes);
+        if (!room)
+            return ERR_MEMORY;
+        free(self->blocks);
+        self->blocks = room;
+        self->blocks_room = bytes;
+    }
+    memcpy(self->blocks, record->data, record->len);
+    memset(self->blocks + record->len, 0, bytes - record->len);
+    return ERR_OK;
 }
 
-static enum err write_record(struct journal *self, const struct buf *record, uint64_t number, struct fault *why)
+static enum err write_blocks(struct journal *self, size_t bytes, uint64_t number, struct fault *why)
 {
     struct segment *segment = &self->segment[self->active];
     size_t done;
-    enum err err = write_all(segment, record->data, record->len, self->at, &done, why);
+    enum err err = write_all(segment, self->blocks, bytes, self->at, &done, why);
     if (err != ERR_OK && done > 0)
         err = fault_set(why, ERR_IO, "record: a write to %s failed half way", segment->path); /* it may read as whole */
     if (err == ERR_OK)
@@ -335,12 +356,13 @@ static enum err write_record(struct journal *self, const struct buf *record, uin
     self->torn = err == ERR_IO;
     if (err != ERR_OK)
         return err;
-    self->at += record->len;
+    self->at += bytes;
     self->newest = segment->newest = number;
     return ERR_OK;
 }
 
-enum err journal_append(struct journal *self, struct buf *record, uint64_t kept, uint64_t *number, struct fault *why)
+enum err journal_append(struct journal *self, const struct buf *record, uint64_t kept, uint64_t *number,
+                        struct fault *why)
 {
     if (self->torn)
         return fault_set(why, ERR_IO, "record: an earlier sync of the journal failed");
@@ -350,16 +372,16 @@ enum err journal_append(struct journal *self, struct buf *record, uint64_t kept,
     bool turn = need > self->segment_bytes - self->at;
     if (turn && journal_left_behind(self) > kept)
         return fault_set(why, ERR_FULL, "record: the journal is full");
-    enum err err = pad(record);
+    enum err err = to_blocks(self, record, need);
     if (err != ERR_OK)
-        return fault_set(why, err, "record: %s", err_name(err));
+        return fault_set(why, err, "record: out of memory");
     if (turn) {
         self->active = !self->active;
         self->at = 0;
     }
     *number = self->newest + 1;
-    write_head(record->data, &self->history, *number, payload);
-    return write_record(self, record, *number, why);
+    write_head(self->blocks, &self->history, *number, payload);
+    return write_blocks(self, need, *number, why);
 }
 
 void journal_remove(struct journal **self_p)

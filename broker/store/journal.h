@@ -3,7 +3,8 @@
  *
  * Two segments beside the record, PATH.journal0 and PATH.journal1, are filled in turn and used again when everything in
  * them is on disk elsewhere. They are filled with zeros once, so that a commit is one write into blocks that exist and
- * an fdatasync() that has no metadata to write. A record (numbers little-endian):
+ * an fdatasync() that has no metadata to write; past the page cache where the file system lets us (O_DIRECT), as nobody
+ * reads them again. A record (numbers little-endian):
  *
  *   offset  bytes  what
  *        0      4  "SWJ1"
@@ -55,7 +56,7 @@ enum err journal_begin(struct journal *self, const struct journal_history *of, s
  * segment holds it. ERR_NO_SPACE, ERR_UNAVAILABLE: not written, and never will be. ERR_IO: nobody knows whether it is
  * on disk, nor what comes after it, so nothing is taken any more. */
 enum err journal_record(struct buf *record) MUST_CHECK;
-enum err journal_append(struct journal *self, struct buf *record, uint64_t kept, uint64_t *number,
+enum err journal_append(struct journal *self, const struct buf *record, uint64_t kept, uint64_t *number,
                         struct fault *why) MUST_CHECK;
 /* The newest number in the segment that is not being written: what must be elsewhere before the next turn. */
 uint64_t journal_left_behind(const struct journal *self);
