@@ -66,6 +66,19 @@ enum err buf_add_byte(struct buf *self, uint8_t byte)
     return buf_add(self, &byte, 1);
 }
 
+enum err buf_add_decimal(struct buf *self, int64_t value)
+{
+    char digits[20]; /* a sign and 19 digits */
+    char *at = digits + sizeof digits;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        *--at = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (value < 0)
+        *--at = '-';
+    return buf_add(self, at, (size_t)(digits + sizeof digits - at));
+}
+
 enum err buf_printf(struct buf *self, const char *format, ...)
 {
     va_list args, again;

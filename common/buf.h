@@ -21,6 +21,7 @@ void buf_clear(struct buf *self); /* keeps the memory */
 enum err buf_add(struct buf *self, const void *bytes, size_t len) MUST_CHECK;
 enum err buf_add_text(struct buf *self, const char *text) MUST_CHECK;
 enum err buf_add_byte(struct buf *self, uint8_t byte) MUST_CHECK;
+enum err buf_add_decimal(struct buf *self, int64_t value) MUST_CHECK;
 enum err buf_printf(struct buf *self, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
 /* Room for len more bytes; *at is valid until the next call. The bytes count as used. */
 enum err buf_extend(struct buf *self, size_t len, char **at) MUST_CHECK;

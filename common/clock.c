@@ -1,6 +1,6 @@
 #include "clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t read_us(clockid_t which)
@@ -37,13 +37,32 @@ static int64_t split(int64_t wall_us, struct tm *out)
     return micros;
 }
 
+static char *put_digits(char *at, int value, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + digits;
+}
+
+/* Written by hand: every event carries one, and snprintf() would take longer than all else of its head. */
 static size_t iso(int64_t wall_us, const char *zone, char out[CLOCK_TEXT_MAX])
 {
     struct tm t;
-    int64_t micros = split(wall_us, &t);
-    int len = snprintf(out, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06d%s", t.tm_year + 1900, t.tm_mon + 1,
-                       t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, (int)micros, zone);
-    return len < CLOCK_TEXT_MAX ? (size_t)len : CLOCK_TEXT_MAX - 1;
+    int micros = (int)split(wall_us, &t);
+    int year = t.tm_year + 1900;
+    year = year < 0 ? 0 : year > 9999 ? 9999 : year; /* the format knows no others */
+    const struct {
+        int value, digits;
+        char after;
+    } parts[] = {{year, 4, '-'},     {t.tm_mon + 1, 2, '-'}, {t.tm_mday, 2, 'T'}, {t.tm_hour, 2, ':'},
+                 {t.tm_min, 2, ':'}, {t.tm_sec, 2, '.'},     {micros, 6, '\0'}};
+    char *at = out;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        at = put_digits(at, parts[i].value, parts[i].digits);
+        *at++ = parts[i].after;
+    }
+    strcpy(--at, zone);
+    return (size_t)(at - out) + strlen(zone);
 }
 
 size_t clock_rfc3339(int64_t wall_us, char out[CLOCK_TEXT_MAX])

@@ -2,7 +2,6 @@
 
 #include "utf8.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static const char *short_escape(unsigned char c)
@@ -33,7 +32,7 @@ static enum err add_content(struct buf *out, const char *text, size_t len)
     size_t start = 0, i = 0;
     enum err err = ERR_OK;
     while (i < len && err == ERR_OK) {
-        size_t step = utf8_sequence(at + i, len - i);
+        size_t step = at[i] < 0x80 ? 1 : utf8_sequence(at + i, len - i);
         if (step > 0 && at[i] >= 0x20 && at[i] != '"' && at[i] != '\\') {
             i += step;
             continue;
@@ -91,7 +90,7 @@ enum err json_text_member_int(struct buf *out, const char *key, int64_t value)
     size_t before = out->len;
     enum err err = add_key(out, key);
     if (err == ERR_OK)
-        err = buf_printf(out, "%" PRId64, value);
+        err = buf_add_decimal(out, value);
     return settle(out, before, err);
 }
 

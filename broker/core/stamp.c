@@ -3,7 +3,6 @@
 #include "clock.h"
 #include "json_text.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +77,9 @@ static enum err write_head(struct buf *out, const struct stamp *stamp)
     if (err == ERR_OK)
         err = json_text_member(out, "chat_id", stamp->chat_id);
     if (err == ERR_OK && stamp->seq > 0)
-        err = buf_printf(out, ",\"seq\":%" PRIu64 ",\"epoch\":\"%s\"", stamp->seq, stamp->epoch);
+        err = json_text_member_int(out, "seq", (int64_t)stamp->seq);
+    if (err == ERR_OK && stamp->seq > 0)
+        err = json_text_member(out, "epoch", stamp->epoch);
     char text[CLOCK_TEXT_MAX];
     clock_rfc3339(stamp->wall_us, text);
     if (err == ERR_OK)

@@ -62,6 +62,18 @@ static void a_full_buffer_keeps_what_it_had(void **state)
     buf_fini(&out);
 }
 
+static void numbers_are_written_whole(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT(200);
+    assert_int_equal(json_text_member_int(&out, "a", INT64_MIN), ERR_OK);
+    assert_int_equal(json_text_member_int(&out, "b", 0), ERR_OK);
+    assert_int_equal(json_text_member_int(&out, "c", INT64_MAX), ERR_OK);
+    assert_int_equal(json_text_member_int(&out, "d", -10), ERR_OK);
+    assert_string_equal(buf_text(&out), "\"a\":-9223372036854775808,\"b\":0,\"c\":9223372036854775807,\"d\":-10");
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -69,6 +81,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_not_utf8_become_replacement_characters),
         cmocka_unit_test(members_are_separated_by_commas),
         cmocka_unit_test(a_full_buffer_keeps_what_it_had),
+        cmocka_unit_test(numbers_are_written_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
