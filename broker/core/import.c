@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "core/compose.h"
+#include "core/handlers.h"
 #include "core/import_check.h"
 #include "core/record.h"
 
@@ -339,12 +340,15 @@ static void put_events(struct import *self)
     for (size_t i = 0; i < self->event_count; i++) {
         struct tail_event *event = self->events[i];
         const json_t *from = json_array_get(list_of(self, "events"), i);
+        const char *event_id = event_id_of(self, i);
+        if (event_id[0] && strlen(event_id) <= EVENT_ID_MAX) /* it may be sent again in this very turn */
+            outside_remember(self->core, self->chat, event_id, event->seq);
         core_change(self->core, &(struct change){.kind = CHANGE_EVENT_ADD,
                                                  .of.event = {.chat_id = self->chat->id,
                                                               .type = type_of(self, i),
                                                               .job_id = job_id_of(self, i, &unfinished),
                                                               .seq = event->seq,
-                                                              .event_id = event_id_of(self, i),
+                                                              .event_id = event_id,
                                                               .body = event->body,
                                                               .body_len = event->len,
                                                               .created_us = from ? time_of(self, from, "created_us")

@@ -156,7 +156,7 @@ static uint64_t known_seq(const struct core *core, const struct chat *chat, cons
     return seq ? *seq : prior;
 }
 
-static void remember(struct core *core, const struct chat *chat, const char *event_id, uint64_t seq)
+void outside_remember(struct core *core, const struct chat *chat, const char *event_id, uint64_t seq)
 {
     char key[DEDUPE_KEY_MAX];
     size_t len = dedupe_key(chat, event_id, key);
@@ -228,7 +228,7 @@ static void take_record(struct core *core, const struct input *input, struct cha
         chat_progress_drop(chat, key);
     }
     if (told->event_id[0])
-        remember(core, chat, told->event_id, seq);
+        outside_remember(core, chat, told->event_id, seq);
     answer(core, &input->peer, seq, told->event_id);
 }
 

@@ -45,6 +45,15 @@ static void events_are_stamped_anew(void **state)
     assert_non_null(strstr(note, "\"x\":1"));
 }
 
+static void an_event_of_the_dump_that_is_sent_again_in_the_same_turn_has_its_number(void **state)
+{
+    struct scene *scene = *state;
+    scene_call(scene, CALL_IMPORT_CHAT, 1, "c1", whole);
+    scene_clear(scene);
+    scene_publish(scene, "c1", "{\"type\":\"note\",\"event_id\":\"e1\"}");
+    assert_string_equal(buf_text(&scene->written), "");
+}
+
 static void a_request_sent_again_imports_once(void **state)
 {
     struct scene *scene = *state;
@@ -132,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENARIO(a_record_takes_the_place_of_another_in_one_turn),
         SCENARIO(events_are_stamped_anew),
+        SCENARIO(an_event_of_the_dump_that_is_sent_again_in_the_same_turn_has_its_number),
         SCENARIO(a_request_sent_again_imports_once),
         SCENARIO(a_chat_that_comes_back_goes_on),
         SCENARIO(a_room_becomes_a_conversation),
