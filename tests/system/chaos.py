@@ -118,8 +118,10 @@ class Chaos:
                     held.add(pid)
             return len(held) >= self.slots
 
-        for chat in self.chats:
-            assert self.stack.upload(chat, "long.csv", chaos_load.table(150000)).status == 200
+        long = chaos_load.table(150000)
+        for chat in self.chats:  # on a busy machine a link may be lost for a moment even now
+            stored = lambda: self.stack.upload(chat, "long.csv", long).status == 200
+            self.wait("stuck", stored, 60, "an upload after the faults")
         for chat in 3 * self.chats:
             self.stack.execute(chat, chaos_load.steps_of("slots"), {"Prefer": "respond-async"})
         self.wait("stuck", all_held, 30, "a run in each of %d slots" % self.slots)
