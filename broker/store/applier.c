@@ -8,12 +8,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define GATHER_MS    50                /* a batch waits so long for others, unless somebody wants to read */
 #define GATHER_BYTES ((size_t)1 << 20) /* or until there are so many */
 #define APPLY_BYTES  ((size_t)4 << 20) /* in one transaction, or one batch */
 #define AGAIN_MS     200               /* between attempts of what failed */
+#define NICE         10                /* nobody's answer hangs on it as long as there is room in the journal */
 
 struct order {
     enum err (*run)(struct writer *writer, void *context, struct fault *why);
@@ -246,6 +249,7 @@ static void *applier_body(void *arg)
 {
     struct applier *self = arg;
     pthread_setname_np(pthread_self(), "applier");
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* of this thread only; not allowed is no harm */
     pthread_mutex_lock(&self->lock);
     for (bool last = false; !last;) {
         bool stopping = self->stopping, attempted = false;
