@@ -22,8 +22,8 @@
 #define FOLDER_MODE   0700
 #define OBJECT_MODE   0600
 #define OBJECT_DIGITS 16
-#define CREATE_TRIES  16 /* a folder vanishing under us, or an id met twice */
-#define WALK_DEPTH    16 /* folders below one another; keys have four */
+#define CREATE_TRIES  200 /* folders vanish under us while others empty them, one in two tries at the worst */
+#define WALK_DEPTH    16  /* folders below one another; keys have four */
 
 struct files {
     int root;
