@@ -145,6 +145,8 @@ class Chaos:
         chaos_check.check_failures(self.record, ATTEMPTS_MAX, self.verdict)
         wanted = self.options.seconds // DEAD_LETTER_SECONDS
         chaos_check.check_dead_letters(self.stack, self.record, self.poisoned, wanted, self.verdict)
+        # The file follows the journal by some milliseconds; a list is answered only when it has caught up.
+        assert self.stack.request("GET", "/chat/workflows?limit=1").status == 200
         chaos_check.check_jobs(self.record, self.verdict)
         chaos_check.check_executes(self.record, self.ledger, self.verdict)
         chaos_check.check_cancels(self.record, self.ledger, self.verdict)
