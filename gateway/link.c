@@ -81,6 +81,15 @@ static void close_socket(void *socket)
         zmq_close(socket);
 }
 
+/* In this order: ZeroMQ forgets to free an event that it cannot hand to a monitor that is gone. */
+static void close_watched(void *socket, void *monitor)
+{
+    if (socket)
+        zmq_socket_monitor(socket, NULL, 0);
+    close_socket(monitor);
+    close_socket(socket);
+}
+
 void link_destroy(struct link **self_p)
 {
     struct link *self = *self_p;
@@ -89,10 +98,8 @@ void link_destroy(struct link **self_p)
         return;
     zmq_msg_close(&self->answer);
     zmq_msg_close(&self->batch);
-    close_socket(self->requests);
-    close_socket(self->monitors[0]);
-    close_socket(self->monitors[1]);
-    close_socket(self->feed);
+    close_watched(self->requests, self->monitors[0]);
+    close_watched(self->feed, self->monitors[1]);
     if (self->zmq)
         zmq_ctx_term(self->zmq);
     buf_fini(&self->frame);

@@ -79,6 +79,7 @@ LARGEST = {
 }
 
 
+@pytest.mark.slow  # under a sanitizer memory weighs several times as much
 @pytest.mark.parametrize("what", LARGEST)
 def test_the_largest_records_cost_the_broker_what_is_said(make_stack, what):
     stack = make_stack()
