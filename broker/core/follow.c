@@ -16,6 +16,12 @@ static struct bytes text_bytes(const char *text)
     return (struct bytes){text, strlen(text)};
 }
 
+/* The state of a chat before its first event. */
+static struct bytes empty_state(void)
+{
+    return text_bytes("{\"status\":null,\"job\":null,\"steps\":[]}");
+}
+
 static struct feed_record record_for(const struct chat *chat, enum feed_kind kind)
 {
     return (struct feed_record){.kind = kind, .chat = text_bytes(chat->id)};
@@ -235,13 +241,23 @@ static bool send_snapshot(struct core *core, struct follow *self, struct feed_re
     return sent;
 }
 
+/* The window may have been full since the first event: the snapshot of now would leave out what came in between. */
+static bool send_first_reset(struct core *core, struct follow *self, struct feed_record *record)
+{
+    record->epoch = text_bytes(self->chat->epoch);
+    record->head = self->chat->head;
+    record->body = empty_state();
+    return feed_link_add(core, self->link, record);
+}
+
 static bool send_reset(struct core *core, struct follow *self)
 {
     struct feed_record record = record_for(self->chat, FEED_RESET);
-    if (!send_snapshot(core, self, &record))
+    bool first = self->from_start && self->chat->head > 0;
+    if (!(first ? send_first_reset(core, self, &record) : send_snapshot(core, self, &record)))
         return false;
-    self->sent = self->chat->head;
-    self->reset = false;
+    self->sent = record.seq;
+    self->reset = self->from_start = false;
     return true;
 }
 
@@ -256,6 +272,11 @@ static bool send_attached_snapshot(struct core *core, struct attach *attach, enu
         return false;
     attach->sent = follow->chat->head;
     attach->state = ATTACH_REPLAY;
+    if (!follow->chat->epoch[0]) { /* what it holds now, should it be answered again */
+        attach->has_since = true;
+        attach->since = 0;
+        attach->epoch[0] = '\0';
+    }
     return true;
 }
 
@@ -264,7 +285,8 @@ static bool send_attached_resumed(struct core *core, struct attach *attach)
     struct follow *follow = attach->follow;
     struct feed_record record = record_for(follow->chat, FEED_ATTACHED);
     record.attach = attach->id;
-    record.resume = FEED_RESUMED;
+    record.resume = attach->epoch[0] ? FEED_RESUMED : FEED_SNAPSHOT; /* of the time before the first event */
+    record.body = attach->epoch[0] ? text_bytes("") : empty_state();
     record.epoch = text_bytes(follow->chat->epoch);
     record.seq = attach->since;
     record.head = follow->chat->head;
@@ -309,6 +331,7 @@ void follow_reset(struct core *core, struct chat *chat)
                 attach->state = ATTACH_NEW; /* what it got so far is void; it is answered again */
         self->reading = false;
         self->reset = self->live > 0;
+        self->from_start = chat->epoch[0] && chat->head == 0; /* a restored one is told as it is */
         if (!self->reset || !send_reset(core, self))
             fall_behind(self);
     }
@@ -357,8 +380,11 @@ static bool catch_up_live(struct core *core, struct follow *self)
 static bool can_resume(const struct attach *attach)
 {
     const struct chat *chat = attach->follow->chat;
-    return attach->has_since && chat->epoch[0] && strcmp(attach->epoch, chat->epoch) == 0 &&
-           attach->since <= chat->head;
+    if (!attach->has_since || !chat->epoch[0] || attach->since > chat->head)
+        return false;
+    /* Who was told that there is no record misses all of it. An empty record is told as it is. */
+    bool was_none = !attach->epoch[0] && attach->since == 0 && chat->head > 0;
+    return was_none || strcmp(attach->epoch, chat->epoch) == 0;
 }
 
 static bool answer_attach(struct core *core, struct attach *attach)
@@ -403,6 +429,7 @@ static bool go_live(struct core *core, struct attach *attach)
     follow->waiting = attach->next;
     follow->live++;
     follow->sent = follow->chat->head;
+    follow->reset = follow->from_start = false; /* of live ones that are gone */
     if (!send_all_progress(core, follow, !attach->resumed))
         follow->progress_behind = true;
     return true;

@@ -35,6 +35,7 @@ struct follow {
     uint32_t live;                  /* attaches that are LIVE */
     uint64_t sent;                  /* newest event in the live stream; meaningful while live > 0 */
     bool reset;                     /* the live ones must be told of another history first */
+    bool from_start;                /* that history began while they followed: theirs from event 1 on */
     bool progress_behind;           /* the live ones miss newest progress */
     bool reading;                   /* a range was asked for and has not come */
     int64_t retry_ms;               /* not asked again before this */

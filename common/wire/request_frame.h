@@ -77,7 +77,7 @@ struct request_frame {
     char chat[ID_CHAT_MAX + 1];        /* ATTACH, CALL; "" = none */
     bool has_since;                    /* ATTACH */
     uint64_t since;                    /* ATTACH: the last sequence number the client holds */
-    char epoch[EPOCH_MAX];             /* ATTACH: the epoch it belongs to */
+    char epoch[EPOCH_MAX];             /* ATTACH: the epoch it belongs to; "" with since 0: it was told of no record */
     char trace[ID_HEX_LEN + 1];        /* CALL: trace id, shown in logs and kept with a job */
     bool keyed;                        /* CALL: it came with an idempotency key */
     unsigned char key[REQUEST_ID_LEN]; /* of route, chat and key: calls with the same one are one call */

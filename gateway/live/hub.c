@@ -237,9 +237,9 @@ static void start_following(struct hub *self, struct session *session, struct ro
 {
     session->attach = self->last_attach;
     memcpy(session->chat, want->chat, strlen(want->chat) + 1);
-    session->has_since = want->has_since;
-    session->cursor = want->has_since ? want->since : 0;
     const char *epoch = want->epoch ? want->epoch : "";
+    session->has_since = want->has_since && epoch[0]; /* a position of an unknown epoch is none */
+    session->cursor = session->has_since ? want->since : 0;
     memcpy(session->epoch, epoch, strlen(epoch) + 1);
     session->told = false;
     enter_room(room, session);
@@ -388,12 +388,14 @@ void hub_close(struct hub *self, struct session **session_p)
 
 static enum err send_attach(struct hub *self, const struct session *session)
 {
-    return self->output->attach(self->output->ctx, &(struct uplink_attach){.link = self->link,
-                                                                           .attach = session->attach,
-                                                                           .chat = session->chat,
-                                                                           .has_since = session->has_since,
-                                                                           .since = session->cursor,
-                                                                           .epoch = session->epoch});
+    bool told_of_none = session->told && !session->epoch[0]; /* everything since is new to the client */
+    return self->output->attach(self->output->ctx,
+                                &(struct uplink_attach){.link = self->link,
+                                                        .attach = session->attach,
+                                                        .chat = session->chat,
+                                                        .has_since = session->has_since || told_of_none,
+                                                        .since = session->cursor,
+                                                        .epoch = session->epoch});
 }
 
 bool hub_pump(struct hub *self)

@@ -294,6 +294,8 @@ static void add_event(struct store *self, const struct event_row *row)
     struct model_history *history = chat->history;
     history->events = grow(self, history->events, history->count, &history->room, sizeof *history->events);
     struct event_row *event = &history->events[history->count++];
+    if (history->commit == self->commits)
+        history->begun = history->count;
     *event = *row;
     event->chat_id = history->chat_id;
     event->type = keep(self, row->type);

@@ -19,6 +19,7 @@ struct model_history {
     size_t count, room;
     size_t trimmed;  /* so many of them retention has taken from the record */
     uint64_t commit; /* that made it */
+    size_t begun;    /* events it had after that commit: a dump brings all of its own */
     bool restored;   /* it took the place of another one in that commit */
 };
 

@@ -152,6 +152,21 @@ static void take_place(struct sim_client *self, int chat, const struct seen *see
         self->cancelled[0] = '\0'; /* the snapshot tells what became of the run */
 }
 
+/* Who was told on this connection that there is no record, and then of one it did not ask for, gets all of it. What
+ * came with the commit that made the record may be a dump, which is told as it is. */
+static void check_first_record(struct sim_client *self, int chat, const struct seen *seen)
+{
+    const struct model_history *history = model_history(self->world, world_chats[chat], seen->epoch);
+    if (!self->follows[chat] || self->held[chat].epoch[0] || strcmp(seen->how, "snapshot") != 0 || !seen->epoch[0])
+        return;
+    if (seen->seq == 0)
+        world_saw(self->world, INV_RESUME_SEAMLESS);
+    else if (!history || (size_t)seen->seq > history->begun)
+        world_fail(self->world, INV_RESUME_SEAMLESS,
+                   "client %d was told that %s has no record, and begins at seq %" PRId64 " of %.6s", self->number,
+                   seen->chat, seen->seq, seen->epoch);
+}
+
 static void not_followed(struct sim_client *self, int chat, const struct seen *seen)
 {
     bool left = chat >= 0 && self->unsubscribed[chat];
@@ -169,6 +184,8 @@ static void see_connected(struct sim_client *self, const struct seen *seen)
     }
     if (answer)
         check_answer(self, chat, seen);
+    else
+        check_first_record(self, chat, seen);
     if (answer && self->asked.kind == ASK_SUBSCRIBE)
         leave_others(self, chat);
     if (answer && self->asked.kind == ASK_ADD && sim_client_count(self->follows) > self->follows[chat])

@@ -1,8 +1,12 @@
 """Any one process may be killed and come back, idle or busy: the others stay, nothing accepted is lost, readers resume."""
 
+import json
+import os
+import signal
 import threading
 
 import pytest
+import zmq
 
 from reader import Reader
 from stack import wait_until
@@ -122,6 +126,32 @@ def test_broker_away_answers_503_and_loses_nobody(make_stack):
     assert stack.execute(chat, STEPS).status == 200
     reader.wait_for("workflow_completed")
     assert reader.connections == 1 and reader.types() == RECORD
+    assert reader.close() == []
+
+
+def test_who_was_told_of_no_record_gets_all_of_it_after_a_silent_broker(make_stack):
+    stack = make_stack(settings=SETTINGS)
+    reader = Reader(stack, "no-record-yet")
+    assert (reader.greetings[0]["epoch"], reader.greetings[0]["seq"]) == (None, 0)
+    context = zmq.Context()
+    try:
+        socket = context.socket(zmq.XPUB)
+        socket.connect("tcp://127.0.0.1:%d" % stack.publish_port)
+        assert socket.poll(10000), "the broker did not subscribe"
+        socket.recv()
+        os.kill(stack.broker.pid, signal.SIGSTOP)
+        try:
+            for i in range(400):
+                socket.send_multipart([b"no-record-yet", json.dumps({"type": "note", "i": i}).encode()])
+            wait_until(lambda: "link to the broker lost" in stack.gateway.log(), 15, "the gateway to miss the broker")
+        finally:
+            os.kill(stack.broker.pid, signal.SIGCONT)
+        reader.wait_for("note", 400)
+    finally:
+        context.destroy(linger=0)
+    assert [event["i"] for event in reader.records] == list(range(400))
+    assert reader.connections == 1
+    assert [(hello["resume"], hello["seq"]) for hello in reader.greetings] == [("snapshot", 0)] * 2
     assert reader.close() == []
 
 

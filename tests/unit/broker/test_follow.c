@@ -119,6 +119,51 @@ static void events_the_record_no_longer_has_are_a_gap(void **state)
     EXPECT_SAID(scene, "attached @1 gap seq=20 head=20", "live @1");
 }
 
+static void who_was_told_of_no_record_gets_all_of_it(void **state)
+{
+    struct scene *scene = *state;
+    char epoch[EPOCH_MAX];
+    chat_with_notes(scene, 20, epoch); /* 8 are kept in memory */
+    scene_attach(scene, 1, "c1", 0, NULL);
+    scene_answer_range(scene);
+    EXPECT_SAID(scene, "attached @1 snapshot seq=0 head=20", "replay @1 seq=1", "replay @1 seq=20", "live @1");
+    assert_int_equal(count_said(scene, "replay"), 20);
+}
+
+static void who_was_told_of_no_record_is_told_of_a_gap(void **state)
+{
+    struct scene *scene = *state;
+    char epoch[EPOCH_MAX];
+    chat_with_notes(scene, 20, epoch);
+    scene_attach(scene, 1, "c1", 0, NULL);
+    while (scene->event_count > 0) /* retention was here */
+        free(scene->events[--scene->event_count].body);
+    scene_answer_range(scene);
+    EXPECT_SAID(scene, "attached @1 gap seq=20 head=20", "live @1");
+}
+
+static void a_first_record_behind_a_full_window_comes_from_event_1(void **state)
+{
+    struct scene *scene = *state;
+    scene_attach(scene, 1, "c1", -1, NULL);
+    scene_attach(scene, 2, "c2", -1, NULL);
+    scene_beat(scene);
+    for (int i = 0; i < 8; i++)
+        scene_publish(scene, "c2", NOTE); /* the window is 4 batches */
+    scene_clear(scene);
+    for (int i = 0; i < 20; i++)
+        scene_publish(scene, "c1", NOTE); /* 8 are kept in memory */
+    expect_not_said(scene, "reset");
+    for (int i = 0; i < 12; i++) {
+        scene_beat(scene);
+        if (scene->query_count > 0)
+            scene_answer_range(scene);
+    }
+    EXPECT_SAID(scene, "reset head=20", "query 6 since=0", "\"seq\":1,", "\"seq\":20,");
+    assert_int_equal(count_said(scene, "reset"), 1);
+    assert_int_equal(count_said(scene, "event {"), 20 + 4);
+}
+
 /* Forgets what the record has up to that number. */
 static void forget(struct scene *scene, uint64_t upto)
 {
@@ -293,6 +338,9 @@ int main(void)
         SCENARIO(a_read_that_failed_is_asked_for_again),
         SCENARIO(odd_resumes_get_a_snapshot_that_says_why),
         SCENARIO(events_the_record_no_longer_has_are_a_gap),
+        SCENARIO(who_was_told_of_no_record_gets_all_of_it),
+        SCENARIO(who_was_told_of_no_record_is_told_of_a_gap),
+        SCENARIO(a_first_record_behind_a_full_window_comes_from_event_1),
         SCENARIO(retention_in_the_middle_of_a_replay_is_a_gap),
         SCENARIO(retention_behind_a_full_window_is_told_as_a_reset),
         SCENARIO(a_full_window_stops_the_link_and_later_nothing_is_missing),

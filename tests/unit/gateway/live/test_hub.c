@@ -363,7 +363,7 @@ static void a_room_without_record_is_attached_again_in_silence(void **state)
     expect(client.log, "C:\"a\":null:\"snapshot\":0 ");
     self->asked[0] = '\0';
     hub_link(self->hub, 2);
-    expect(self->asked, "+1@2:a:: ");
+    expect(self->asked, "+1@2:a:0: ");
     add(self, attached(1, "a", FEED_SNAPSHOT, "", 0));
     add(self, record(FEED_LIVE, 1, "a", 0, ""));
     assert_int_equal(flush(self, 2), ERR_OK);
@@ -373,6 +373,43 @@ static void a_room_without_record_is_attached_again_in_silence(void **state)
     add(self, record(FEED_EVENT, 0, "a", 1, "one"));
     assert_int_equal(flush(self, 2), ERR_OK);
     expect(client.log, "C:\"a\":\"e\":\"snapshot\":0 one ");
+    hub_close(self->hub, &client.session);
+}
+
+static void who_was_told_of_no_record_is_given_all_of_it_by_a_new_link(void **state)
+{
+    struct fixture *self = *state;
+    struct client client;
+    hub_link(self->hub, 1);
+    open_client(self, &client, "a");
+    go_live(self, 1, "a", "", 0);
+    self->asked[0] = client.log[0] = '\0';
+    hub_link(self->hub, 0);
+    hub_link(self->hub, 2);
+    expect(self->asked, "+1@2:a:0: ");
+    add(self, attached(1, "a", FEED_SNAPSHOT, "e", 0));
+    add(self, record(FEED_REPLAY, 1, "a", 1, "one"));
+    assert_int_equal(flush(self, 2), ERR_OK);
+    expect(client.log, "C:\"a\":\"e\":\"snapshot\":0 one ");
+    hub_link(self->hub, 3); /* in the middle of it: from here on it has a position like any other */
+    expect(self->asked, "+1@3:a:1:e ");
+    hub_close(self->hub, &client.session);
+}
+
+static void a_position_without_an_epoch_is_none(void **state)
+{
+    struct fixture *self = *state;
+    struct client client;
+    client.log[0] = '\0';
+    hub_link(self->hub, 1);
+    struct hub_want want = {"a", true, 0, NULL};
+    assert_int_equal(hub_open(self->hub, &client.session, &client, &want), ERR_OK);
+    expect(self->asked, "+1@1:a:: ");
+    hub_link(self->hub, 2); /* it was told nothing yet */
+    expect(self->asked, "+1@2:a:: ");
+    add(self, attached(1, "a", FEED_SNAPSHOT, "e", 7));
+    assert_int_equal(flush(self, 2), ERR_OK);
+    expect(client.log, "C:\"a\":\"e\":\"snapshot\":7 ");
     hub_close(self->hub, &client.session);
 }
 
@@ -506,6 +543,8 @@ int main(void)
         TEST(a_new_link_resumes_without_the_client_noticing),
         TEST(a_gap_or_another_history_is_told),
         TEST(a_room_without_record_is_attached_again_in_silence),
+        TEST(who_was_told_of_no_record_is_given_all_of_it_by_a_new_link),
+        TEST(a_position_without_an_epoch_is_none),
         TEST(a_reset_moves_the_cursor_of_the_live_ones),
         TEST(an_uplink_without_room_is_asked_again),
         TEST(detaches_are_void_with_their_link),
