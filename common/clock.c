@@ -61,8 +61,9 @@ static size_t iso(int64_t wall_us, const char *zone, char out[CLOCK_TEXT_MAX])
         at = put_digits(at, parts[i].value, parts[i].digits);
         *at++ = parts[i].after;
     }
-    strcpy(--at, zone);
-    return (size_t)(at - out) + strlen(zone);
+    size_t len = strlen(zone);
+    memcpy(--at, zone, len + 1);
+    return (size_t)(at - out) + len;
 }
 
 size_t clock_rfc3339(int64_t wall_us, char out[CLOCK_TEXT_MAX])

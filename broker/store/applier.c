@@ -39,7 +39,8 @@ struct applier {
     uint64_t keep;                  /* shall be on disk there */
     uint32_t waiting;               /* threads that want something now */
     int64_t due_ms;                 /* when what waits is applied at the latest */
-    struct order *order;            /* of the writer's thread */
+    struct order order;             /* of the writer's thread */
+    bool ordered;                   /* nobody has begun with it */
     uint64_t attempts;              /* transactions that ended, well or not */
     enum err trouble;               /* why nothing new may be accepted; ERR_OK: it may */
     struct fault trouble_why;
@@ -205,8 +206,8 @@ static void attempt_one(struct applier *self)
 
 static void run_order(struct applier *self)
 {
-    struct order *order = self->order;
-    self->order = NULL;
+    struct order *order = &self->order;
+    self->ordered = false;
     pthread_mutex_unlock(&self->lock);
     order->err = order->run(self->writer, order->context, order->why);
     pthread_mutex_lock(&self->lock);
@@ -253,7 +254,7 @@ static void *applier_body(void *arg)
     pthread_mutex_lock(&self->lock);
     for (bool last = false; !last;) {
         bool stopping = self->stopping, attempted = false;
-        if (self->order)
+        if (self->ordered)
             run_order(self);
         else if ((attempted = wants_attempt(self)))
             attempt_one(self);
@@ -431,12 +432,13 @@ enum err applier_ready(struct applier *self, struct fault *why)
 enum err applier_run(struct applier *self, enum err (*run)(struct writer *writer, void *context, struct fault *why),
                      void *context, struct fault *why)
 {
-    struct order order = {.run = run, .context = context, .why = why};
     pthread_mutex_lock(&self->lock);
-    self->order = &order;
+    self->order = (struct order){.run = run, .context = context, .why = why};
+    self->ordered = true;
     pthread_cond_signal(&self->work);
-    while (!order.done)
+    while (!self->order.done)
         pthread_cond_wait(&self->done, &self->lock);
+    enum err err = self->order.err;
     pthread_mutex_unlock(&self->lock);
-    return order.err;
+    return err;
 }
