@@ -1,6 +1,8 @@
 /* Everything of one chat as one JSON text, read in one transaction; its shape is in store.h. */
 #include "store/sqlite_store.h"
 
+#include "strmap.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,14 +44,11 @@ static json_t *file_of(sqlite3_stmt *s)
 
 static json_t *job_of(sqlite3_stmt *s)
 {
-    json_t *job = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:[]}", "job_id", db_text(s, 0), "status",
-                            db_text(s, 1), "attempts", (json_int_t)db_int(s, 2), "input_name", db_text(s, 3), "error",
-                            db_text(s, 4), "submitted_us", (json_int_t)db_int(s, 5), "started_us",
-                            (json_int_t)db_int(s, 6), "completed_us", (json_int_t)db_int(s, 7), "steps");
-    json_object_set_new(job, "retry_of", json_string(db_text(s, 9)));
-    bool known = sqlite3_column_type(s, 8) != SQLITE_NULL;
-    json_object_set_new(job, "input", known ? json_integer(db_int(s, 8)) : json_null());
-    return job;
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:[]}", "job_id", db_text(s, 0), "status",
+                     db_text(s, 1), "attempts", (json_int_t)db_int(s, 2), "input_name", db_text(s, 3), "error",
+                     db_text(s, 4), "submitted_us", (json_int_t)db_int(s, 5), "started_us", (json_int_t)db_int(s, 6),
+                     "completed_us", (json_int_t)db_int(s, 7), "retry_of", db_text(s, 8), "input_key", db_text(s, 9),
+                     "steps");
 }
 
 static json_t *step_of(sqlite3_stmt *s)
@@ -68,26 +67,46 @@ static json_t *event_of(sqlite3_stmt *s)
                      (json_int_t)db_int(s, 4));
 }
 
+/* A job's input: the key of a file becomes the file's place in the list. */
+static void set_inputs(const struct strmap *places, json_t *jobs)
+{
+    json_t *job;
+    size_t i;
+    json_array_foreach(jobs, i, job)
+    {
+        const char *key = json_string_value(json_object_get(job, "input_key"));
+        uintptr_t place = key ? (uintptr_t)strmap_get(places, key, strlen(key)) : 0;
+        json_object_set_new(job, "input", place ? json_integer((json_int_t)place - 1) : json_null());
+        json_object_del(job, "input_key");
+    }
+}
+
+static enum err find_inputs(const json_t *files, json_t *jobs)
+{
+    struct strmap *places = NULL; /* from 1 on: 0 is none */
+    enum err err = strmap_new(&places);
+    for (size_t i = 0; err == ERR_OK && i < json_array_size(files); i++) {
+        const char *key = json_string_value(json_object_get(json_array_get(files, i), "key"));
+        err = key ? strmap_put(places, key, strlen(key), (void *)(uintptr_t)(i + 1), NULL) : ERR_MEMORY;
+    }
+    if (err == ERR_OK)
+        set_inputs(places, jobs);
+    strmap_destroy(&places);
+    return err;
+}
+
 /* Steps come in the order of their jobs. */
-static enum err jobs_into(const struct export *self, json_t *jobs)
+static enum err steps_into(const struct export *self, json_t *jobs)
 {
     json_t *steps = json_array(), *step, *job;
     size_t i, next = 0;
     enum err err =
         rows_into(self,
-                  "SELECT job_id, status, attempts, input_name, error, submitted_us, started_us,"
-                  " completed_us, (SELECT COUNT(*) FROM files f WHERE f.chat_id = j.chat_id AND"
-                  " f.position < (SELECT position FROM files g WHERE g.chat_id = j.chat_id AND"
-                  " g.key = j.input_key) HAVING EXISTS (SELECT 1 FROM files g WHERE g.chat_id = j.chat_id"
-                  " AND g.key = j.input_key)), retry_of FROM jobs j WHERE chat_id = ? ORDER BY submitted_us, job_id",
-                  job_of, jobs);
-    if (err == ERR_OK)
-        err = rows_into(self,
-                        "SELECT s.job_id, s.step_id, s.operation, s.arguments, s.input_file, s.output_file, s.result,"
-                        " s.status, s.progress, s.error_message, s.started_us, s.completed_us FROM workflow_steps s"
-                        " JOIN jobs j USING(chat_id, job_id) WHERE s.chat_id = ? ORDER BY j.submitted_us, s.job_id,"
-                        " s.step_index",
-                        step_of, steps);
+                  "SELECT s.job_id, s.step_id, s.operation, s.arguments, s.input_file, s.output_file, s.result,"
+                  " s.status, s.progress, s.error_message, s.started_us, s.completed_us FROM workflow_steps s"
+                  " JOIN jobs j USING(chat_id, job_id) WHERE s.chat_id = ? ORDER BY j.submitted_us, s.job_id,"
+                  " s.step_index",
+                  step_of, steps);
     json_array_foreach(jobs, i, job)
     {
         const char *id = json_string_value(json_object_get(job, "job_id"));
@@ -100,6 +119,18 @@ static enum err jobs_into(const struct export *self, json_t *jobs)
     }
     json_decref(steps);
     return err;
+}
+
+static enum err jobs_into(const struct export *self, const json_t *files, json_t *jobs)
+{
+    enum err err = rows_into(self,
+                             "SELECT job_id, status, attempts, input_name, error, submitted_us, started_us,"
+                             " completed_us, retry_of, input_key FROM jobs WHERE chat_id = ?"
+                             " ORDER BY submitted_us, job_id",
+                             job_of, jobs);
+    if (err == ERR_OK)
+        err = find_inputs(files, jobs);
+    return err == ERR_OK ? steps_into(self, jobs) : err;
 }
 
 /* The newest events that fit, oldest first. */
@@ -153,7 +184,7 @@ static enum err read_record(const struct export *self, json_t *record)
                              " ORDER BY position",
                              file_of, json_object_get(record, "files"));
     if (err == ERR_OK)
-        err = jobs_into(self, json_object_get(record, "jobs"));
+        err = jobs_into(self, json_object_get(record, "files"), json_object_get(record, "jobs"));
     if (err == ERR_OK)
         err = events_into(self, json_object_get(record, "events"));
     return err == ERR_OK ? sums_into(self, record) : err;

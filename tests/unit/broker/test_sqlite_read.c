@@ -1,7 +1,9 @@
-/* What readers of the record are given: the list of a chat's runs, and answers kept under keys. */
+/* What readers of the record are given: the list of a chat's runs, a chat's whole record, and answers kept under keys.
+ */
 #include "record_on_disk.h"
 
 #include <jansson.h>
+#include <time.h>
 
 static void put_job(struct record *self, const char *chat, const char *id, enum job_status status, int64_t submitted_us,
                     uint32_t steps)
@@ -146,6 +148,68 @@ static void a_list_that_is_too_large_is_an_error_and_the_next_is_read(void **sta
     json_decref(jobs);
 }
 
+/* ---- a chat's whole record ---- */
+
+static json_t *read_export_jobs(struct record *self, const char *chat)
+{
+    struct store_paths paths = {.workflows_path = "/w"};
+    struct buf json = BUF_INIT(64 << 20);
+    if (store_read_export(self->reader, chat, &paths, &json, &self->why) != ERR_OK)
+        fail_msg("%s", self->why.text);
+    json_t *tree = json_loadb(json.data, json.len, 0, NULL);
+    buf_fini(&json);
+    json_t *jobs = json_incref(json_object_get(json_object_get(tree, "record"), "jobs"));
+    json_decref(tree);
+    assert_non_null(jobs);
+    return jobs;
+}
+
+static void a_run_names_the_place_of_its_input_among_the_files(void **state)
+{
+    struct record *self = *state;
+    record_add_chat(self, "c", false, T0);
+    record_add_chat(self, "other", false, T0);
+    record_add_file(self, "other", "in.csv", "k/none");
+    record_add_file(self, "c", "in.csv", "k/first");
+    record_add_file(self, "c", "in.csv", "k/second");
+    record_put_job(self, "c", "j1", JOB_COMPLETED, "k/second");
+    record_put_job(self, "c", "j2", JOB_FAILED, "k/first");
+    record_put_job(self, "c", "j3", JOB_FAILED, "k/none");
+    record_put_spool(self, "c", "j2", "");
+    record_commit(self);
+    json_t *jobs = read_export_jobs(self, "c");
+    assert_int_equal(json_array_size(jobs), 3);
+    assert_int_equal(number(jobs, 0, "input"), 1);
+    assert_int_equal(number(jobs, 1, "input"), 0);
+    assert_true(json_is_null(json_object_get(json_array_get(jobs, 2), "input")));
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(text(jobs, i, "input_name"), "in.csv");
+        assert_null(json_object_get(json_array_get(jobs, i), "input_key"));
+        assert_int_equal(json_array_size(json_object_get(json_array_get(jobs, i), "steps")), i == 1);
+    }
+    json_decref(jobs);
+}
+
+/* The reader answers everybody: a chat with many runs and many files must not hold it for long. */
+static void many_runs_of_many_files_are_read_in_one_pass(void **state)
+{
+    enum { MANY = 3000, SECONDS_MAX = 5 };
+    struct record *self = *state;
+    char key[32];
+    record_add_chat(self, "c", false, T0);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(key, sizeof key, "k/%d", i);
+        record_add_file(self, "c", "in.csv", key);
+        record_put_job(self, "c", key, JOB_COMPLETED, key);
+    }
+    record_commit(self);
+    clock_t before = clock();
+    json_t *jobs = read_export_jobs(self, "c");
+    assert_true(clock() - before < SECONDS_MAX * CLOCKS_PER_SEC);
+    assert_int_equal(json_array_size(jobs), MANY);
+    json_decref(jobs);
+}
+
 /* ---- answers under a key ---- */
 
 static void put_answer(struct record *self, unsigned char id, const char *chat, uint64_t fingerprint, const char *job)
@@ -199,6 +263,8 @@ int main(void)
         ON_DISK(runs_are_listed_newest_first_with_how_far_they_came),
         ON_DISK(a_list_of_runs_comes_in_pages),
         ON_DISK(a_list_that_is_too_large_is_an_error_and_the_next_is_read),
+        ON_DISK(a_run_names_the_place_of_its_input_among_the_files),
+        ON_DISK(many_runs_of_many_files_are_read_in_one_pass),
         ON_DISK(keyed_answers_read_back_and_go_with_their_chat_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
