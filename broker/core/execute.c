@@ -32,6 +32,9 @@ static enum err check_step(const json_t *step, size_t i, struct fault *why)
         return fault_set(why, ERR_INVALID, "Step %zu must be an object", i + 1);
     if (!operation || !operation[0])
         return fault_set(why, ERR_INVALID, "Step %zu: 'operation' must be a text", i + 1);
+    if (strlen(operation) > OPERATION_MAX)
+        return fault_set(why, ERR_INVALID, "Step %zu: 'operation' has %zu bytes, at most %d are allowed", i + 1,
+                         strlen(operation), OPERATION_MAX);
     if (arguments && !json_is_object(arguments) && !json_is_null(arguments))
         return fault_set(why, ERR_INVALID, "Step %zu: 'arguments' must be an object", i + 1);
     return ERR_OK;

@@ -2,6 +2,7 @@
 
 #include "core/chat.h"
 #include "core/import.h"
+#include "core/job.h"
 #include "json_scan.h"
 
 #include <stdio.h>
@@ -135,7 +136,7 @@ static enum err check_step(const json_t *step, size_t i, struct fault *why)
 {
     const char *result = import_text(step, "result");
     const char *operation = import_text(step, "operation");
-    if (!operation[0] || strlen(operation) > NAME_MAX_BYTES || strlen(import_text(step, "step_id")) > ID_MAX_BYTES)
+    if (!operation[0] || strlen(operation) > OPERATION_MAX || strlen(import_text(step, "step_id")) > ID_MAX_BYTES)
         return wrong(why, "job", i, "a step's operation or id");
     if (import_step_status(import_text(step, "status")) < 0)
         return wrong(why, "job", i, "a step's status");

@@ -5,6 +5,8 @@
 
 #include "core/chat.h"
 
+#define OPERATION_MAX 200 /* bytes of an operation's name; workers take more, dumps exactly as many */
+
 enum job_phase {
     JOB_QUEUED,  /* waits for its turn, or for a free worker */
     JOB_LEASED,  /* a worker has it; after a restart that worker is not known yet */

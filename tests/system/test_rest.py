@@ -210,6 +210,7 @@ def test_execute_checks_its_body(shared_stack):
         (b'{"steps":{}}', {"Content-Type": "application/json"}, 422, "steps"),
         (b'{"steps":\n [}', {"Content-Type": "application/json"}, 400, "line 2, column 3"),
         (b"[1]", {"Content-Type": "application/json"}, 400, "line 1, column 1"),
+        (b'{"steps":[{"operation":"%s"}]}' % (b"x" * 3000), {"Content-Type": "application/json"}, 422, "'operation' has 3000 bytes"),
         (b'{"steps":[]}', {}, 415, "application/json"),
         (b'{"steps":[]}', {"Content-Type": "text/plain"}, 415, "application/json"),
     ):

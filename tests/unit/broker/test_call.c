@@ -92,6 +92,20 @@ static void execute_says_what_is_wrong_in_the_contracts_order(void **state)
     }
 }
 
+/* Neither a worker nor a dump would take it. */
+static void an_operation_that_is_too_long_is_refused_in_words(void **state)
+{
+    struct scene *scene = *state;
+    char body[300];
+    scene_chat_with_file(scene, "c1");
+    for (int len = 200; len <= 201; len++) {
+        scene_clear(scene);
+        snprintf(body, sizeof body, "{\"steps\":[{\"operation\":\"%0*d\"}]}", len, 0);
+        scene_call(scene, CALL_EXECUTE, (unsigned char)(len - 199), "c1", body);
+        EXPECT_SAID(scene, len == 200 ? "accepted" : "422 Step 1: 'operation' has 201 bytes, at most 200 are allowed");
+    }
+}
+
 static void the_last_uploaded_file_is_the_input(void **state)
 {
     struct scene *scene = *state;
@@ -230,6 +244,7 @@ int main(void)
         SCENARIO(an_answer_on_record_is_given_again),
         SCENARIO(an_execute_sent_again_waits_for_the_same_run),
         SCENARIO(execute_says_what_is_wrong_in_the_contracts_order),
+        SCENARIO(an_operation_that_is_too_long_is_refused_in_words),
         SCENARIO(the_last_uploaded_file_is_the_input),
         SCENARIO(whoever_does_not_wait_gets_202),
         SCENARIO(a_caller_who_left_cancels_nothing),
