@@ -147,6 +147,7 @@ const char *const settings_ignored[] = {
     "app.author",
     "app.environment",
     "app.debug",
+    "api.version",
     "api.rate_limit",
     "api.timeout",
     "file.upload_folder",

@@ -74,6 +74,36 @@ static void values_come_from_the_file_with_their_lines(void **state)
     config_destroy(&config);
 }
 
+static void a_file_of_the_original_is_taken_as_it_is(void **state)
+{
+    (void)state;
+    struct config *config = loaded(
+        "app: {name: Pycelize, version: v0.0.1, description: d, author: a, environment: development, debug: true,\n"
+        "  host: 127.0.0.1, port: 5050}\n"
+        "api: {version: v1, prefix: /api/v1, locale: en_US, rate_limit: {enabled: true, requests: 60}, timeout: 30}\n"
+        "file: {upload_folder: u, output_folder: o, allowed_extensions: [.xlsx, .csv], max_file_size_mb: 50,\n"
+        "  supported_encodings: [utf-8, utf-8-sig, latin1, cp1252, iso-8859-1]}\n"
+        "excel: {default_sheet_name: Sheet1, info_sheet_name: Info, max_column_width: 50, include_info_sheet: true,\n"
+        "  auto_adjust_columns: true}\n"
+        "sql: {default_database: postgresql, default_batch_size: 1000, include_transaction: true}\n"
+        "normalization: {backup_original: true, generate_report: true}\n"
+        "logging: {level: INFO, format: '%(message)s', file: logs/pycelize.log}\n"
+        "chat_workflows:\n"
+        "  enabled: true\n"
+        "  max_connections: 10\n"
+        "  websocket: {host: 127.0.0.1, port: 5051, ping_interval: 30, ping_timeout: 10}\n"
+        "  storage: {workflows_path: ./w, dumps_path: ./d, sqlite_path: ./chat.db}\n"
+        "  backup: {enabled: true, interval_minutes: 60, snapshot_path: ./s, retention_days: 7}\n"
+        "  partition: {enabled: true, strategy: time-based, subfolder_format: '%Y/%m'}\n"
+        "  file: {max_upload_size_mb: 100, allowed_extensions: [.xlsx], chunk_size_bytes: 8192}\n"
+        "  execution: {max_steps: 50, step_timeout_seconds: 300, stream_progress: true,\n"
+        "    save_intermediate_files: true}\n"
+        "  dump: {compression: gzip, include_metadata: true, include_logs: true}\n",
+        no_environment);
+    assert_string_equal(config_settings(config)->app.name, "Pycelize");
+    config_destroy(&config);
+}
+
 static void a_bad_value_names_file_line_and_key(void **state)
 {
     (void)state;
@@ -281,6 +311,7 @@ int main(void)
         cmocka_unit_test(without_a_file_there_are_defaults),
         cmocka_unit_test(empty_files_are_fine),
         cmocka_unit_test(values_come_from_the_file_with_their_lines),
+        cmocka_unit_test(a_file_of_the_original_is_taken_as_it_is),
         cmocka_unit_test(a_bad_value_names_file_line_and_key),
         cmocka_unit_test(an_unknown_key_names_the_nearest),
         cmocka_unit_test(a_key_that_stands_twice_is_refused),
