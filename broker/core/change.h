@@ -5,27 +5,13 @@
 #ifndef CHANGE_H
 #define CHANGE_H
 
+#include "core/row_words.h"
 #include "id.h"
 #include "wire/work_frame.h"
 
 #define PARTICIPANT_MAX 64
 #define PARTITION_MAX   16
 #define JOB_ID_MAX      ID_JOB_MAX
-
-enum chat_status { CHAT_CREATED, CHAT_PROCESSING, CHAT_COMPLETED, CHAT_FAILED };
-enum job_status { JOB_PENDING, JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED };
-enum step_status { STEP_PENDING, STEP_RUNNING, STEP_COMPLETED, STEP_FAILED };
-enum file_type {
-    FILE_UPLOADED,
-    FILE_OUTPUT,
-    FILE_INTERMEDIATE,
-    FILE_RESULT, /* a member of a step's result that is too large for an event; not listed */
-};
-
-const char *chat_status_name(enum chat_status status); /* "created" ... */
-const char *job_status_name(enum job_status status);
-const char *step_status_name(enum step_status status);
-bool job_status_final(enum job_status status);
 
 enum change_kind {
     CHANGE_CHAT_PUT,    /* insert or replace: conversation or room */

@@ -8,43 +8,6 @@
 #define BLOCK_SIZE ((size_t)64 << 10)
 #define LOOK_BACK  16 /* changes; what one input does to a job lies together */
 
-static const char *const chat_names[] = {
-    [CHAT_CREATED] = "created",
-    [CHAT_PROCESSING] = "processing",
-    [CHAT_COMPLETED] = "completed",
-    [CHAT_FAILED] = "failed",
-};
-static const char *const job_names[] = {
-    [JOB_PENDING] = "pending", [JOB_RUNNING] = "running",     [JOB_COMPLETED] = "completed",
-    [JOB_FAILED] = "failed",   [JOB_CANCELLED] = "cancelled",
-};
-static const char *const step_names[] = {
-    [STEP_PENDING] = "pending",
-    [STEP_RUNNING] = "running",
-    [STEP_COMPLETED] = "completed",
-    [STEP_FAILED] = "failed",
-};
-
-const char *chat_status_name(enum chat_status status)
-{
-    return chat_names[status];
-}
-
-const char *job_status_name(enum job_status status)
-{
-    return job_names[status];
-}
-
-const char *step_status_name(enum step_status status)
-{
-    return step_names[status];
-}
-
-bool job_status_final(enum job_status status)
-{
-    return status != JOB_PENDING && status != JOB_RUNNING;
-}
-
 struct block {
     struct block *next;
     size_t used, room;

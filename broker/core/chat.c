@@ -199,14 +199,8 @@ const char *chat_result_key(const struct chat *self, const char *name)
 enum err chat_path(const struct core *core, const struct chat *self, enum file_type type, const char *name,
                    struct buf *out)
 {
-    static const char *const folders[] = {
-        [FILE_UPLOADED] = "uploads",
-        [FILE_OUTPUT] = "outputs",
-        [FILE_INTERMEDIATE] = "intermediate",
-        [FILE_RESULT] = "results",
-    };
-    return buf_printf(out, "%s/%s/%s/%s/%s", core->settings.workflows_path, self->partition, self->id, folders[type],
-                      name);
+    return buf_printf(out, "%s/%s/%s/%s/%s", core->settings.workflows_path, self->partition, self->id,
+                      file_type_folder(type), name);
 }
 
 void chat_tail_push(struct core *core, struct chat *self, struct tail_event *event)

@@ -155,7 +155,7 @@ static enum err restamp(struct import *self, const json_t *event, struct fault *
 
 static bool is_final(const json_t *job)
 {
-    return job_status_final((enum job_status)import_job_status(import_text(job, "status")));
+    return job_status_final((enum job_status)job_status_of(import_text(job, "status")));
 }
 
 /* The last word of a run the dump caught in its middle. */
@@ -226,7 +226,7 @@ static void put_files(struct import *self)
                                .chat_id = self->chat->id,
                                .name = import_text(file, "name"),
                                .key = import_text(file, "key"),
-                               .type = (enum file_type)import_file_type(import_text(file, "type")),
+                               .type = (enum file_type)file_type_of(import_text(file, "type")),
                                .bytes = (uint64_t)import_number(file, "bytes", INT64_MAX),
                                .created_us = time_of(self, file, "created_us"),
                                .job_id = known_job(self, file)};
@@ -238,7 +238,7 @@ static void put_files(struct import *self)
 static void put_step(struct import *self, const json_t *job, uint32_t i, const json_t *step)
 {
     const char *old = import_text(step, "step_id");
-    enum step_status status = (enum step_status)import_step_status(import_text(step, "status"));
+    enum step_status status = (enum step_status)step_status_of(import_text(step, "status"));
     struct step_row row = {.step_id = strmap_get(self->steps, old, strlen(old)),
                            .chat_id = self->chat->id,
                            .job_id = import_text(job, "job_id"),
@@ -275,7 +275,7 @@ static void put_job(struct import *self, const json_t *job)
     struct job_row row = {.job_id = import_text(job, "job_id"),
                           .spools_gone = true, /* a dump has none */
                           .chat_id = self->chat->id,
-                          .status = final ? (enum job_status)import_job_status(import_text(job, "status")) : JOB_FAILED,
+                          .status = final ? (enum job_status)job_status_of(import_text(job, "status")) : JOB_FAILED,
                           .attempts = (uint32_t)import_number(job, "attempts", UINT32_MAX),
                           .input_name = import_text(job, "input_name"),
                           .input_key = input_key(self, job),
@@ -388,7 +388,7 @@ static void put_chat(struct import *self)
     const char *name = import_text(self->record, "participant_name");
     const json_t *metadata = json_object_get(self->record, "metadata");
     char *text = metadata ? json_dumps(metadata, JSON_COMPACT) : NULL;
-    enum chat_status status = (enum chat_status)import_chat_status(import_text(self->record, "status"));
+    enum chat_status status = (enum chat_status)chat_status_of(import_text(self->record, "status"));
     snprintf(chat->participant_name, sizeof chat->participant_name, "%s", name);
     chat_found(self->core, chat, false);
     memcpy(chat->epoch, self->epoch, sizeof chat->epoch);

@@ -24,58 +24,6 @@ int64_t import_number(const json_t *object, const char *key, int64_t max)
     return number < 0 ? 0 : number < max ? number : max;
 }
 
-int import_index(const char *name, const char *(*name_of)(int index), int count)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(name_of(i), name) == 0)
-            return i;
-    return -1;
-}
-
-static const char *chat_name(int i)
-{
-    return chat_status_name((enum chat_status)i);
-}
-
-static const char *job_name(int i)
-{
-    return job_status_name((enum job_status)i);
-}
-
-static const char *step_name(int i)
-{
-    return step_status_name((enum step_status)i);
-}
-
-static const char *type_name(int i)
-{
-    static const char *const names[] = {[FILE_UPLOADED] = "uploaded",
-                                        [FILE_OUTPUT] = "output",
-                                        [FILE_INTERMEDIATE] = "intermediate",
-                                        [FILE_RESULT] = "result"};
-    return names[i];
-}
-
-int import_chat_status(const char *name)
-{
-    return import_index(name, chat_name, CHAT_FAILED + 1);
-}
-
-int import_job_status(const char *name)
-{
-    return import_index(name, job_name, JOB_CANCELLED + 1);
-}
-
-int import_step_status(const char *name)
-{
-    return import_index(name, step_name, STEP_FAILED + 1);
-}
-
-int import_file_type(const char *name)
-{
-    return import_index(name, type_name, FILE_RESULT + 1);
-}
-
 static enum err wrong(struct fault *why, const char *what, size_t i, const char *reason)
 {
     return fault_set(why, ERR_INVALID, "The dump's record is not one of a conversation: %s %zu: %s", what, i + 1,
@@ -105,7 +53,7 @@ static enum err check_file(const json_t *file, size_t i, struct fault *why)
     const char *key = import_text(file, "key");
     if (!is_file_name(import_text(file, "name")))
         return wrong(why, "file", i, "its name");
-    if (import_file_type(import_text(file, "type")) < 0)
+    if (file_type_of(import_text(file, "type")) < 0)
         return wrong(why, "file", i, "its type");
     return key[0] && strlen(key) < 320 ? ERR_OK : wrong(why, "file", i, "it is not there");
 }
@@ -138,7 +86,7 @@ static enum err check_step(const json_t *step, size_t i, struct fault *why)
     const char *operation = import_text(step, "operation");
     if (!operation[0] || strlen(operation) > OPERATION_MAX || strlen(import_text(step, "step_id")) > ID_MAX_BYTES)
         return wrong(why, "job", i, "a step's operation or id");
-    if (import_step_status(import_text(step, "status")) < 0)
+    if (step_status_of(import_text(step, "status")) < 0)
         return wrong(why, "job", i, "a step's status");
     if (!is_object_text(import_text(step, "arguments")) || (result[0] && !is_object_text(result)))
         return wrong(why, "job", i, "a step's arguments or result");
@@ -151,7 +99,7 @@ static enum err check_job(const json_t *job, const char *chat_id, size_t files, 
     size_t n;
     if (!is_job_id(import_text(job, "job_id"), chat_id))
         return wrong(why, "job", i, "its id is none of this conversation");
-    if (import_job_status(import_text(job, "status")) < 0)
+    if (job_status_of(import_text(job, "status")) < 0)
         return wrong(why, "job", i, "its status");
     if (json_is_integer(input) && (json_integer_value(input) < 0 || (size_t)json_integer_value(input) >= files))
         return wrong(why, "job", i, "its input");
@@ -202,7 +150,7 @@ static enum err check_chat(const json_t *record, struct fault *why)
 {
     const json_t *metadata = json_object_get(record, "metadata");
     if (strlen(import_text(record, "participant_name")) >= PARTICIPANT_MAX ||
-        import_chat_status(import_text(record, "status")) < 0 || (metadata && !json_is_object(metadata)))
+        chat_status_of(import_text(record, "status")) < 0 || (metadata && !json_is_object(metadata)))
         return fault_set(why, ERR_INVALID,
                          "The dump's record is not one of a conversation: participant_name, status or metadata");
     return ERR_OK;

@@ -13,11 +13,5 @@ enum err import_check(const json_t *record, const char *chat_id, size_t event_by
 const char *import_text(const json_t *object, const char *key);
 /* A member's number between 0 and max; 0 when it is absent or of another type. */
 int64_t import_number(const json_t *object, const char *key, int64_t max);
-/* Index of a name in a list of `count` names, -1 = none. */
-int import_index(const char *name, const char *(*name_of)(int index), int count);
-int import_chat_status(const char *name); /* -1 = no such status */
-int import_job_status(const char *name);
-int import_step_status(const char *name);
-int import_file_type(const char *name);
 
 #endif

@@ -55,51 +55,10 @@ static enum err see(struct store *self, uint64_t batch, struct fault *why)
     return batch == 0 ? ERR_OK : applier_wait(self->applier, batch, why);
 }
 
-static int name_index(const char *const *names, int count, const char *name)
+/* Another word than ours can only be one that somebody else wrote there. */
+static int known(int number)
 {
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return 0;
-}
-
-static const char *const file_types[] = {
-    [FILE_UPLOADED] = "uploaded",
-    [FILE_OUTPUT] = "output",
-    [FILE_INTERMEDIATE] = "intermediate",
-    [FILE_RESULT] = "result",
-};
-
-const char *file_type_name(enum file_type type)
-{
-    return file_types[type];
-}
-
-enum file_type file_type_of(const char *name)
-{
-    return (enum file_type)name_index(file_types, 4, name);
-}
-
-enum chat_status chat_status_of(const char *name)
-{
-    const char *const names[] = {chat_status_name(CHAT_CREATED), chat_status_name(CHAT_PROCESSING),
-                                 chat_status_name(CHAT_COMPLETED), chat_status_name(CHAT_FAILED)};
-    return (enum chat_status)name_index(names, 4, name);
-}
-
-enum job_status job_status_of(const char *name)
-{
-    const char *const names[] = {job_status_name(JOB_PENDING), job_status_name(JOB_RUNNING),
-                                 job_status_name(JOB_COMPLETED), job_status_name(JOB_FAILED),
-                                 job_status_name(JOB_CANCELLED)};
-    return (enum job_status)name_index(names, 5, name);
-}
-
-enum step_status step_status_of(const char *name)
-{
-    const char *const names[] = {step_status_name(STEP_PENDING), step_status_name(STEP_RUNNING),
-                                 step_status_name(STEP_COMPLETED), step_status_name(STEP_FAILED)};
-    return (enum step_status)name_index(names, 4, name);
+    return number < 0 ? 0 : number;
 }
 
 /* A callback's error must not leave the statement half stepped. */
@@ -123,7 +82,7 @@ static enum err load_chat_row(struct store *self, const char *chat_id, const str
         .chat_id = db_text(s, 0),
         .room = db_int(s, 1) != 0,
         .participant_name = db_text(s, 2),
-        .status = chat_status_of(db_text(s, 3)),
+        .status = (enum chat_status)known(chat_status_of(db_text(s, 3))),
         .partition_key = db_text(s, 4),
         .metadata = db_text(s, 5),
         .epoch = db_text(s, 6),
@@ -147,7 +106,7 @@ static struct step_row step_row_of(sqlite3_stmt *s)
         .output_file = db_text(s, 7),
         .spool_key = db_text(s, 8),
         .result = db_text(s, 9),
-        .status = step_status_of(db_text(s, 10)),
+        .status = (enum step_status)known(step_status_of(db_text(s, 10))),
         .progress = (uint32_t)db_int(s, 11),
         .error_message = db_text(s, 12),
         .started_us = db_int(s, 13),
@@ -176,7 +135,7 @@ static struct job_row job_row_of(sqlite3_stmt *s)
     return (struct job_row){
         .job_id = db_text(s, 0),
         .chat_id = db_text(s, 1),
-        .status = job_status_of(db_text(s, 2)),
+        .status = (enum job_status)known(job_status_of(db_text(s, 2))),
         .attempts = (uint32_t)db_int(s, 3),
         .token = {(uint64_t)db_int(s, 4), (uint64_t)db_int(s, 5)},
         .last_number = (uint64_t)db_int(s, 6),
@@ -266,7 +225,7 @@ static enum err load_files(struct store *self, const char *chat_id, const struct
             .chat_id = db_text(s, 1),
             .name = db_text(s, 2),
             .key = db_text(s, 3),
-            .type = file_type_of(db_text(s, 4)),
+            .type = (enum file_type)known(file_type_of(db_text(s, 4))),
             .bytes = (uint64_t)db_int(s, 5),
             .job_id = db_text(s, 6),
             .created_us = db_int(s, 7),

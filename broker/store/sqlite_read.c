@@ -139,13 +139,8 @@ static json_t *text_or_null(const char *text)
 
 static const char *folder_of(const char *file_type)
 {
-    switch (file_type_of(file_type)) {
-    case FILE_UPLOADED: return "uploads";
-    case FILE_OUTPUT: return "outputs";
-    case FILE_INTERMEDIATE: return "intermediate";
-    case FILE_RESULT: return "results";
-    }
-    return "uploads";
+    int type = file_type_of(file_type);
+    return file_type_folder(type < 0 ? FILE_UPLOADED : (enum file_type)type);
 }
 
 static json_t *path_or_null(const struct place *place, const char *name, const char *file_type)

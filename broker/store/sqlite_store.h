@@ -61,13 +61,6 @@ enum err store_open_sized(struct store **out, const char *path, const struct sto
 /* The connection of a reader, once it sees everything that was committed before the call. */
 enum err store_reader_db(struct store_reader *self, struct db **db, struct fault *why) MUST_CHECK;
 
-const char *file_type_name(enum file_type type); /* "uploaded", "output", "intermediate", "result" */
-/* Numbers of the names in change.h, for reading rows back; an unknown name is the first of the enum. */
-enum chat_status chat_status_of(const char *name);
-enum job_status job_status_of(const char *name);
-enum step_status step_status_of(const char *name);
-enum file_type file_type_of(const char *name);
-
 /* Columns chat_id, seq, type, job_id, event_id, body, created_us of the current row. */
 struct event_row event_row_of(sqlite3_stmt *statement);
 
