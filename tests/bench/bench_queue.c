@@ -1,12 +1,13 @@
-/* bench_queue: what a durable queue does for its producers and consumers, the same way for three servers.
+/* bench_queue: what a durable queue does for its producers and consumers, the same way for every server.
  *
- *   bench_queue put     SERVER PRODUCERS COUNT   COUNT puts over all producers (processes), one outstanding per
- * producer bench_queue take    SERVER WORKERS COUNT     COUNT take + finish over all workers (processes); the queue is
- * filled before bench_queue idle    SERVER COUNT             time from a put into an empty queue until a waiting worker
- * has it bench_queue publish SERVER COUNT             acknowledged events, 64 in flight, one producer (sheetwire,
- * redis)
+ *   bench_queue put     SERVER PRODUCERS COUNT   COUNT puts over all producers (processes), one outstanding each
+ *   bench_queue take    SERVER WORKERS COUNT     COUNT take + finish over all workers (processes); the queue is filled
+ *                                                before
+ *   bench_queue idle    SERVER COUNT             time from a put into an empty queue until a waiting worker has it
+ *   bench_queue publish SERVER COUNT             acknowledged events, 64 in flight, one producer
  *
- * SERVER: sheetwire:REQUESTS:FEED:WORK:PUBLISH_ACK (TCP ports of 127.0.0.1) | beanstalkd:PORT | redis:PORT
+ * SERVER: sheetwire:REQUESTS:FEED:WORK:PUBLISH_ACK (TCP ports of 127.0.0.1) | redis:PORT |
+ *         beanstalkd:PORT (no publish) | zeromq:PORT (bench_queue_floor; put and publish)
  * Prints `SECONDS COUNT P50_US P99_US`. A put to Sheetwire is an execute request (job, step, conversation and answer in
  * one transaction on disk); to the others it is the same JSON bytes. */
 #include "bench_server.h"

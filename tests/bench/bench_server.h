@@ -37,6 +37,6 @@ void bench_die(const char *what) __attribute__((noreturn));
     "{\"type\":\"note\",\"i\":%ld,\"text\":\"an event of some hundred bytes, as a program would send it to a chat\"}"
 #define BENCH_IN_FLIGHT 64
 
-extern const struct bench_kind bench_sheetwire, bench_beanstalkd, bench_redis;
+extern const struct bench_kind bench_sheetwire, bench_beanstalkd, bench_redis, bench_zeromq;
 
 #endif

@@ -283,7 +283,7 @@ const struct bench_kind bench_sheetwire = {"sheetwire", wire_open,    wire_put, 
 
 struct bench_server *bench_server_open(const char *server, enum bench_role role, int process)
 {
-    static const struct bench_kind *const kinds[] = {&bench_sheetwire, &bench_beanstalkd, &bench_redis};
+    static const struct bench_kind *const kinds[] = {&bench_sheetwire, &bench_beanstalkd, &bench_redis, &bench_zeromq};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t len = strlen(kinds[i]->name);
         if (strncmp(server, kinds[i]->name, len) == 0 && server[len] == ':')

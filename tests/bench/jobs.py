@@ -2,7 +2,8 @@
 
 usage: jobs.py BUILD_DIR [--puts 8000] [--runs 3] [--clients 10000]
 The same bytes go to Sheetwire's broker (over TCP on loopback), beanstalkd (-b -f 0: synced before every answer) and Redis
-Streams (appendfsync always), each in a fresh folder of the same disk, one after the other in the same run."""
+Streams (appendfsync always), each in a fresh folder of the same disk, one after the other in the same run; beside them the
+limit: a ZeroMQ socket whose requests are written down, synced and answered, and nothing else (bench_queue_floor)."""
 import argparse
 import os
 import resource
@@ -52,6 +53,10 @@ class Server:
             command = [os.path.join(build, "sheetwire-broker")]
             self.address = "sheetwire:" + ":".join(str(p) for p in ports[:4])
             port = ports[0]
+        elif name == "zeromq":
+            (port,) = free_ports(1)
+            command = [os.path.join(build, "bench", "bench_queue_floor"), str(port), os.path.join(self.folder, "blocks")]
+            self.address = "zeromq:%d" % port
         elif name == "beanstalkd":
             (port,) = free_ports(1)
             command = ["beanstalkd", "-l", "127.0.0.1", "-p", str(port), "-b", self.folder, "-f", "0"]
@@ -89,7 +94,7 @@ def measure(build, name, what, *numbers):
 
 
 def servers():
-    present = ["sheetwire"]
+    present = ["sheetwire", "zeromq"]
     for name, program in (("beanstalkd", "beanstalkd"), ("redis", "redis-server")):
         if shutil.which(program):
             present.append(name)
@@ -98,12 +103,15 @@ def servers():
     return present
 
 
+LABELS = {"zeromq": "limit: ZeroMQ and a sync"}
+
+
 def table(build, runs, title, what, names, *numbers):
     for name in names:
         results = [measure(build, name, what, *numbers) for _ in range(runs)]
         rate, p50, p99 = (statistics.median(r[i] for r in results) for i in range(3))
         timed = "%d | %d" % (p50, p99) if p99 else "- | -"
-        print("| %s | %s | %s | %s |" % (title, name, "-" if what == "idle" else format(int(rate), ","), timed), flush=True)
+        print("| %s | %s | %s | %s |" % (title, LABELS.get(name, name), "-" if what == "idle" else format(int(rate), ","), timed), flush=True)
 
 
 def resume(build, clients):
@@ -148,8 +156,9 @@ def main():
     print("| what | server | per second | p50 us | p99 us |\n|---|---|---|---|---|")
     for producers in (1, 4, 16):
         table(build, options.runs, "put, %d producers" % producers, "put", names, producers, options.puts)
-    table(build, options.runs, "take + finish, 4 workers", "take", names, 4, options.puts)
-    table(build, options.runs, "idle put to start", "idle", names, 500)
+    queues = [n for n in names if n != "zeromq"]
+    table(build, options.runs, "take + finish, 4 workers", "take", queues, 4, options.puts)
+    table(build, options.runs, "idle put to start", "idle", queues, 500)
     table(build, options.runs, "acknowledged publish, 64 in flight", "publish", [n for n in names if n != "beanstalkd"],
           options.puts * 4)
     clients = min(options.clients, (limit - 200) // 2 if limit < 2 * options.clients else options.clients)
