@@ -224,13 +224,10 @@ static enum err write_value(const struct part *part, const struct cell *cell, co
 {
     struct placeholder_value value;
     placeholder_value(&part->placeholder, cell, &value);
-    bool nothing = value.kind == VALUE_NULL || (!part->mapped && value.kind == VALUE_TEXT && value.len == 0);
     if (part->kind == PART_TEXT)
         return json_stream_text(to, value.text, value.len, why);
-    if (nothing)
-        return output_write(to->to, "null", 4, why);
     switch (value.kind) {
-    case VALUE_NULL:
+    case VALUE_NULL: return output_write(to->to, "null", 4, why);
     case VALUE_TEXT: return json_stream_string(to, value.text, value.len, why);
     case VALUE_NUMBER: return output_write(to->to, value.text, value.len, why);
     case VALUE_TRUTH: return output_write(to->to, value.truth ? "true" : "false", value.truth ? 4 : 5, why);
@@ -241,7 +238,7 @@ static enum err write_value(const struct part *part, const struct cell *cell, co
 enum err json_template_write(const struct json_template *self, const struct cell *cell, const struct json_stream *to,
                              struct fault *why)
 {
-    const struct cell nothing = cell_empty();
+    const struct cell nothing = {.kind = CELL_ERROR}; /* a name that is not mapped is null, as an error value is */
     enum err err = ERR_OK;
     for (size_t i = 0; i < self->count && err == ERR_OK; i++) {
         const struct part *part = &self->part[i];

@@ -54,7 +54,8 @@ static enum placeholder_type find_type(struct span name)
     return PLACEHOLDER_PLAIN;
 }
 
-bool placeholder_parse(const char *text, size_t len, struct placeholder *out, size_t *used)
+/* What stands between the braces; false: they are not closed, or empty. */
+static bool braces(const char *text, size_t len, struct span *inside, size_t *used)
 {
     size_t end = 1;
     while (end < len && text[end] != '{' && text[end] != '}')
@@ -62,8 +63,12 @@ bool placeholder_parse(const char *text, size_t len, struct placeholder *out, si
     if (end >= len || text[end] != '}' || end == 1)
         return false;
     *used = end + 1;
-    struct span name = {.at = text + 1, .len = end - 1};
-    struct span standard = cut(&name, '|');
+    *inside = (struct span){.at = text + 1, .len = end - 1};
+    return true;
+}
+
+static void read_parts(struct span name, struct span standard, struct placeholder *out)
+{
     struct span type = cut(&name, ':');
     name = trim(name);
     *out = (struct placeholder){.name = name.at, .name_len = name.len, .has_default = standard.at != NULL};
@@ -74,6 +79,41 @@ bool placeholder_parse(const char *text, size_t len, struct placeholder *out, si
         out->standard = standard.at;
         out->standard_len = standard.len;
     }
+}
+
+bool placeholder_parse(const char *text, size_t len, struct placeholder *out, size_t *used)
+{
+    struct span inside;
+    if (!braces(text, len, &inside, used))
+        return false;
+    struct span standard = cut(&inside, '|');
+    read_parts(inside, standard, out);
+    return true;
+}
+
+static bool is_wildcard(char c)
+{
+    return c == '%' || c == '_';
+}
+
+bool placeholder_parse_pattern(const char *text, size_t len, struct placeholder *out, size_t *used)
+{
+    struct span inside;
+    if (!braces(text, len, &inside, used))
+        return false;
+    struct span standard = cut(&inside, '|');
+    inside = trim(inside);
+    size_t before = 0, behind = 0;
+    while (before < inside.len && is_wildcard(inside.at[before]))
+        before++;
+    while (behind < inside.len - before && is_wildcard(inside.at[inside.len - 1 - behind]))
+        behind++;
+    struct span middle = {.at = inside.at + before, .len = inside.len - before - behind};
+    read_parts(middle, standard, out);
+    out->before = inside.at;
+    out->before_len = before;
+    out->behind = middle.at + middle.len;
+    out->behind_len = behind;
     return true;
 }
 
@@ -144,17 +184,16 @@ void placeholder_value(const struct placeholder *self, const struct cell *cell, 
     struct span text = {.at = "", .len = 0};
     if (cell->kind == CELL_TEXT) /* a reader makes no other kind that has a text */
         text = (struct span){.at = cell->is.text, .len = cell->len};
-    bool empty = text.len == 0;
-    if (empty && self->has_default)
+    bool nothing = text.len == 0 && !self->has_default;
+    if (text.len == 0 && self->has_default)
         text = (struct span){.at = self->standard, .len = self->standard_len};
-    out->kind = VALUE_TEXT;
+    bool number_wanted = self->type == PLACEHOLDER_INT || self->type == PLACEHOLDER_FLOAT;
+    bool null = (nothing && cell->kind == CELL_ERROR) || (text.len == 0 && number_wanted);
+    out->kind = null ? VALUE_NULL : VALUE_TEXT;
     out->text = text.at;
     out->len = text.len;
-    if (empty && !self->has_default) {
-        bool number_wanted = self->type == PLACEHOLDER_INT || self->type == PLACEHOLDER_FLOAT;
-        out->kind = number_wanted ? VALUE_NULL : VALUE_TEXT;
+    if (null)
         return;
-    }
     switch (self->type) {
     case PLACEHOLDER_PLAIN:
     case PLACEHOLDER_TEXT: break;

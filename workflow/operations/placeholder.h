@@ -16,14 +16,20 @@ struct placeholder {
     bool has_default;
     const char *standard; /* the default */
     size_t standard_len;
+    const char *before, *behind; /* the wildcards of a pattern */
+    size_t before_len, behind_len;
 };
 
 /* Reads the placeholder that begins with the `{` at text[0]; *used is its length with both braces. false: there is
  * none. */
 bool placeholder_parse(const char *text, size_t len, struct placeholder *out, size_t *used);
 
+/* The same, where `%` and `_` at both ends of `name[:type]` are SQL's wildcards: {%name:text%|default}. A name may
+ * begin or end so by itself: ask placeholder_parse() first. */
+bool placeholder_parse_pattern(const char *text, size_t len, struct placeholder *out, size_t *used);
+
 enum value_kind {
-    VALUE_NULL,   /* nothing, and the type says that nothing is a value of its own (int, float) */
+    VALUE_NULL,   /* nothing, where nothing is a value of its own: for int and float, and of an error cell */
     VALUE_TEXT,   /* text that may be empty, or was not convertible */
     VALUE_NUMBER, /* digits as JSON and SQL write them */
     VALUE_TRUTH,
@@ -38,7 +44,7 @@ struct placeholder_value {
 };
 
 /* The cell, or the default when it is empty, as the type says. int cuts off the fraction, and keeps all digits of what
- * is written without one; what cannot be converted stays the text it is. */
+ * is written without one; what cannot be converted stays the text it is; an empty cell is no true word. */
 void placeholder_value(const struct placeholder *self, const struct cell *cell, struct placeholder_value *out);
 
 #endif

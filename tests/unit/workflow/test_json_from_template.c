@@ -50,9 +50,10 @@ static void nothing_is_null_or_empty(void **state)
     (void)state;
     fills("{\"template\": {\"a\": \"{l}\", \"b\": \"{nope}\", \"c\": \"{nope:bool}\", \"d\": \"{l:bool}\", \"e\": "
           "\"{nope|x}\","
-          " \"f\": \"{l:int|q}\"}, " COMPACT "}",
+          " \"f\": \"{l:int|q}\", \"g\": \"{l:float|}\", \"h\": \"{l|}{l:bool}{nope:bool}\"}, " COMPACT "}",
           "id,f,l,age,vip\n1,,,,\n",
-          "[{\"a\": \"\", \"b\": null, \"c\": null, \"d\": \"\", \"e\": \"x\", \"f\": \"q\"}]");
+          "[{\"a\": \"\", \"b\": null, \"c\": null, \"d\": false, \"e\": \"x\", \"f\": \"q\", \"g\": null, "
+          "\"h\": \"False\"}]");
 }
 
 static void numbers_are_those_of_json(void **state)

@@ -68,6 +68,18 @@ static void a_type_makes_a_bare_value(void **state)
     fills("postgresql", "{x:float}", "inf", "'inf'");
 }
 
+static void wildcards_in_the_braces_stand_around_the_value(void **state)
+{
+    (void)state;
+    fills("postgresql", "a LIKE {%x%} OR a LIKE {x:string%};", "it's", "a LIKE '%it''s%' OR a LIKE 'it''s%';");
+    fills("mysql", "{_x:text%}", "\\", "'_\\\\%'");
+    fills("postgresql", "'{%x%}' E'{%x}'", "O'", "'%O''%' E'%O'''");
+    fills("postgresql", "{%x:int%} {%x%|none}", "007", "'%7%' '%007%'");
+    fills("postgresql", "{%x:int%} {%x%} {%x%|no'ne}", "", "NULL '%%' '%no''ne%'");
+    fills("postgresql", "{%y%} {%}", "v", "{%y%} {%}");
+    refuses("postgresql", "E{%x%}", "directly behind a word");
+}
+
 static void two_minus_signs_are_no_comment(void **state)
 {
     (void)state;
@@ -141,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_code_a_value_brings_its_quotes),
         cmocka_unit_test(a_type_makes_a_bare_value),
+        cmocka_unit_test(wildcards_in_the_braces_stand_around_the_value),
         cmocka_unit_test(two_minus_signs_are_no_comment),
         cmocka_unit_test(inside_quotes_a_value_is_escaped_for_them),
         cmocka_unit_test(comments_and_tagged_texts_are_told_apart),

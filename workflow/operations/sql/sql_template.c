@@ -105,6 +105,26 @@ static const char *expression_of(const struct reader *self, const char *name, si
     return NULL;
 }
 
+/* What a name says by itself goes before what its signs could mean: {a:b} and {_x} may be columns. */
+static const struct picked *find_column(const struct reader *self, struct part *part)
+{
+    struct placeholder *placeholder = &part->placeholder, pattern;
+    const struct picked *whole = column_pick_find(self->names, part->text + 1, part->len - 2);
+    if (whole) {
+        *placeholder = (struct placeholder){.name = whole->name, .name_len = whole->len};
+        return whole;
+    }
+    const struct picked *picked = column_pick_find(self->names, placeholder->name, placeholder->name_len);
+    const struct picked *inner = NULL;
+    size_t used;
+    if (placeholder_parse_pattern(part->text, part->len, &pattern, &used))
+        inner = column_pick_find(self->names, pattern.name, pattern.name_len);
+    if (!inner || (picked && picked != inner))
+        return picked;
+    *placeholder = pattern;
+    return inner;
+}
+
 /* Fills the part for what stands in the braces; false: nothing known. */
 static bool know(const struct reader *self, struct part *part, const char **expression)
 {
@@ -113,11 +133,7 @@ static bool know(const struct reader *self, struct part *part, const char **expr
     if (!placeholder_parse(self->text + self->at, self->len - self->at, placeholder, &part->len))
         return false;
     part->text = self->text + self->at;
-    const struct picked *whole = column_pick_find(self->names, part->text + 1, part->len - 2);
-    const struct picked *picked =
-        whole ? whole : column_pick_find(self->names, placeholder->name, placeholder->name_len);
-    if (whole) /* a name with a colon or a bar in it */
-        *placeholder = (struct placeholder){.name = whole->name, .name_len = whole->len};
+    const struct picked *picked = find_column(self, part);
     if (picked) {
         part->kind = PART_VALUE;
         part->index = picked->index;
@@ -416,14 +432,31 @@ static enum err add_auto_id(const struct part *part, struct sql_increment *incre
     return err == ERR_OK ? sql_increment_add(increment, to) : err;
 }
 
-static enum err add_in_code(const struct sql_template *self, const struct part *part, const struct cell *cell,
+/* A text cannot be quoted in one piece that has wildcards around it, which need no escape. */
+static enum err add_pattern(const struct sql_template *self, const struct part *part, enum sql_place place,
                             const struct placeholder_value *value, struct buf *to)
 {
-    bool typed = part->placeholder.type != PLACEHOLDER_PLAIN;
-    bool null = value->kind == VALUE_TEXT && value->len == 0 && !part->placeholder.has_default &&
-                (cell->kind == CELL_ERROR || (typed && part->placeholder.type != PLACEHOLDER_TEXT));
-    if (null || value->kind == VALUE_NULL)
-        return buf_add(to, "NULL", 4);
+    const struct placeholder *pattern = &part->placeholder;
+    enum err err = buf_add(to, pattern->before, pattern->before_len);
+    if (err == ERR_OK)
+        err = sql_escape(self->dialect, place, value->text, value->len, to);
+    return err == ERR_OK ? buf_add(to, pattern->behind, pattern->behind_len) : err;
+}
+
+static bool is_pattern(const struct placeholder *self)
+{
+    return self->before_len + self->behind_len > 0;
+}
+
+static enum err add_in_code(const struct sql_template *self, const struct part *part,
+                            const struct placeholder_value *value, struct buf *to)
+{
+    if (is_pattern(&part->placeholder)) {
+        enum err err = buf_add_byte(to, '\'');
+        if (err == ERR_OK)
+            err = add_pattern(self, part, SQL_LITERAL, value, to);
+        return err == ERR_OK ? buf_add_byte(to, '\'') : err;
+    }
     if (value->kind == VALUE_NUMBER)
         return add_number(part, value->text, value->len, to);
     if (value->kind == VALUE_TRUTH)
@@ -431,14 +464,23 @@ static enum err add_in_code(const struct sql_template *self, const struct part *
     return sql_literal(self->dialect, value->text, value->len, to);
 }
 
+/* To a database an unknown truth is not false. */
+static bool is_null(const struct part *part, const struct cell *cell, const struct placeholder_value *value)
+{
+    bool empty = cell->kind != CELL_TEXT || cell->len == 0;
+    bool unknown = empty && !part->placeholder.has_default && part->placeholder.type == PLACEHOLDER_BOOL;
+    return value->kind == VALUE_NULL || unknown;
+}
+
 static enum err add_value(const struct sql_template *self, const struct part *part, const struct cell *cell,
                           struct buf *to)
 {
     struct placeholder_value value;
     placeholder_value(&part->placeholder, cell, &value);
-    if (part->place == SQL_CODE)
-        return add_in_code(self, part, cell, &value, to);
-    return value.kind == VALUE_NULL ? ERR_OK : sql_escape(self->dialect, part->place, value.text, value.len, to);
+    bool in_code = part->place == SQL_CODE;
+    if (is_null(part, cell, &value))
+        return in_code ? buf_add(to, "NULL", 4) : ERR_OK;
+    return in_code ? add_in_code(self, part, &value, to) : add_pattern(self, part, part->place, &value, to);
 }
 
 enum err sql_template_add(const struct sql_template *self, const struct row *row, struct sql_increment *increment,
