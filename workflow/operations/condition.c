@@ -188,10 +188,15 @@ static enum err keep_value(struct text *out, const json_t *value, struct fault *
     return keep_text(out, text, len, why);
 }
 
-/* JSON true is the number 1 beside numbers, but the text `True` beside texts. */
+/* JSON true is the number 1 beside numbers, but the text `True` beside texts. Null is no number, as an empty text is.
+ */
 static enum err keep_number(struct text *out, struct decimal *number, const json_t *value, bool *never,
                             struct fault *why)
 {
+    if (!value || json_is_null(value)) {
+        *never = true;
+        return ERR_OK;
+    }
     enum err err =
         json_is_boolean(value) ? keep_text(out, json_is_true(value) ? "1" : "0", 1, why) : keep_value(out, value, why);
     if (err == ERR_OK && !decimal_parse(out->bytes, out->len, number))
