@@ -2,14 +2,15 @@
 #include "operations/step.h"
 
 struct convert {
-    const char *sheet_name;
+    const char *sheet_name; /* NULL: the standard one */
 };
 
 static enum err convert_check(void *state, const struct arguments *given, struct fault *why)
 {
     (void)why;
     struct convert *self = state;
-    self->sheet_name = arguments_text(given, "sheet_name");
+    const char *name = arguments_text(given, "sheet_name");
+    self->sheet_name = name[0] != '\0' ? name : NULL; /* a form's empty field */
     return ERR_OK;
 }
 
@@ -28,7 +29,7 @@ static enum err convert_row(void *state, struct step *step, const struct row *in
 }
 
 static const struct argument convert_arguments[] = {
-    {"sheet_name", NULL, ARGUMENT_TEXT, "\"Sheet1\"", "name of the sheet"},
+    {"sheet_name", NULL, ARGUMENT_TEXT, "\"Sheet1\"", "name of the sheet; empty: Sheet1"},
     {.name = NULL},
 };
 
