@@ -156,7 +156,7 @@ static enum err json_row(struct sink *base, const struct row *row, struct fault 
 static enum err json_finish(struct sink *base, struct fault *why)
 {
     struct json_sink *self = (struct json_sink *)base;
-    enum err err = explain(buf_add_text(&self->pending, self->rows == 0 ? "[]" : "\n]"), why);
+    enum err err = explain(buf_add_text(&self->pending, self->rows == 0 ? "[\n\n]" : "\n]"), why);
     return err == ERR_OK ? flush(self, why) : err;
 }
 
