@@ -3,11 +3,13 @@
 #include <math.h>
 #include <strings.h>
 
-#define US_PER_SECOND  1000000
-#define US_PER_DAY     (86400LL * US_PER_SECOND)
-#define MS_PER_DAY     86400000
-#define YEAR_MAX       9999
-#define DATE_BYTES_MAX 64 /* no date text is longer */
+#define US_PER_SECOND   1000000
+#define US_PER_DAY      (86400LL * US_PER_SECOND)
+#define MS_PER_DAY      86400000
+#define YEAR_MAX        9999
+#define AMOUNT_YEAR_MIN 1678 /* a text that could be an amount as well is a year from here ... */
+#define AMOUNT_YEAR_MAX 2262 /* ... to here: those that count in nanoseconds since 1970 have no others */
+#define DATE_BYTES_MAX  64   /* no date text is longer */
 
 /* Days from 0001-01-01 of the proleptic Gregorian calendar. */
 static int64_t days_before_year(int year)
@@ -343,7 +345,7 @@ static bool is_word(const char *word, size_t len, const char *list)
 
 static bool take_half(struct reading *self, bool afternoon)
 {
-    if (self->hour < 1 || self->hour > 12 || self->afternoon_seen)
+    if (self->hour < 0 || self->hour > 12 || self->afternoon_seen)
         return false;
     self->afternoon_seen = true;
     self->hour = self->hour % 12 + (afternoon ? 12 : 0);
@@ -461,10 +463,21 @@ static bool settle_numbers(const struct reading *self, struct date *out)
     return true;
 }
 
+/* 1234 and 1234.50 are years and months only by chance. */
+static bool may_be_amount(const struct reading *self)
+{
+    for (const char *at = self->begin; self->count <= 2 && at < self->end; at++)
+        if (!is_digit(*at) && *at != '.')
+            return false;
+    return self->count <= 2;
+}
+
 static bool settle(const struct reading *self, int64_t *out_us)
 {
     struct date date;
     if (!(self->month > 0 ? settle_named(self, &date) : self->count > 0 && settle_numbers(self, &date)))
+        return false;
+    if (may_be_amount(self) && (date.year < AMOUNT_YEAR_MIN || date.year > AMOUNT_YEAR_MAX))
         return false;
     if (date.year < 1 || date.year > YEAR_MAX || date.month < 1 || date.month > 12 || date.day < 1 ||
         date.day > month_days(date.year, date.month))

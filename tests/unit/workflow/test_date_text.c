@@ -130,6 +130,20 @@ static void day_and_month_are_guessed_per_cell(void **state)
     check_date("1/15/24", DAY_2024_01_15, 0, 0);
     check_date("1/15/2024 10:30:00 PM", DAY_2024_01_15, 81000, 0);
     check_date("1/15/2024 12 am", DAY_2024_01_15, 0, 0);
+    check_date("1/15/2024 0:30 AM", DAY_2024_01_15, 1800, 0);
+}
+
+static void amounts_are_no_dates(void **state)
+{
+    (void)state;
+    static const char *const amounts[] = {"1000", "1234.50", "2500.7", "12.1500", "1677", "2263", "9999"};
+    int64_t out;
+    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
+        if (date_parse(amounts[i], strlen(amounts[i]), &out))
+            fail_msg("'%s' was taken for a date", amounts[i]);
+    check_date("2024.1", DAY_2024_01_15 - 14, 0, 0);
+    check_date("1234-05-01", 450464, 0, 0);
+    check_date("Jan 1000", 364877, 0, 0);
 }
 
 static void month_names_are_understood(void **state)
@@ -235,9 +249,9 @@ int main(void)
         cmocka_unit_test(serials_print_as_the_contract_says), cmocka_unit_test(a_serial_below_one_is_a_time),
         cmocka_unit_test(serials_out_of_range_print_nothing), cmocka_unit_test(format_codes_tell_dates),
         cmocka_unit_test(the_listed_forms_are_dates),         cmocka_unit_test(zones_are_applied),
-        cmocka_unit_test(day_and_month_are_guessed_per_cell), cmocka_unit_test(month_names_are_understood),
-        cmocka_unit_test(other_texts_are_no_dates),           cmocka_unit_test(a_date_splits_as_written),
-        cmocka_unit_test(no_text_reads_outside_itself),
+        cmocka_unit_test(day_and_month_are_guessed_per_cell), cmocka_unit_test(amounts_are_no_dates),
+        cmocka_unit_test(month_names_are_understood),         cmocka_unit_test(other_texts_are_no_dates),
+        cmocka_unit_test(a_date_splits_as_written),           cmocka_unit_test(no_text_reads_outside_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
