@@ -169,6 +169,14 @@ static void a_chain_sees_what_the_one_before_made(void **state)
                     "a,b\nx,1\nx,101\ny,51\n", "a|b\nx|0\ny|0.5\n");
 }
 
+static void truth_is_no_outlier(void **state)
+{
+    (void)state;
+    step_case_makes("normalization/apply",
+                    "{\"normalizations\": [" STEP("a", "boolean_convert") ", " STEP("a", "outlier_removal") "]}",
+                    "a,b\nyes,1\nno,2\nno,3\nno,4\nno,5\n", "a|b\nTrue|1\nFalse|2\nFalse|3\nFalse|4\nFalse|5\n");
+}
+
 static void the_report(const char *arguments, const char *csv, const char *member, const char *expected)
 {
     struct step_case self = {.operation = "normalization/apply", .arguments = arguments, .input = csv};
@@ -435,6 +443,7 @@ int main(void)
         cmocka_unit_test(outliers_become_empty),
         cmocka_unit_test(cells_are_mapped),
         cmocka_unit_test(rows_with_a_value_seen_before_go),
+        cmocka_unit_test(truth_is_no_outlier),
         cmocka_unit_test(a_chain_sees_what_the_one_before_made),
         cmocka_unit_test(the_report_counts_before_and_after),
         cmocka_unit_test(what_goes_wrong_is_in_the_report),

@@ -74,7 +74,7 @@ static enum err apply_outliers(struct normalization *self, const struct cell *in
     const struct column_facts *facts = &self->facts;
     *out = *in;
     struct cell number = cell_as_number(in);
-    if (cell_is_null(&number))
+    if (cell_is_null(&number) || in->kind == CELL_TRUTH)
         return ERR_OK;
     double value = number.kind == CELL_INTEGER ? (double)number.is.integer : number.is.real;
     double reach = state->multiplier * (facts->q3 - facts->q1);
