@@ -224,9 +224,16 @@ static void describe(const struct runner *self, const char *stem, int64_t starte
 
 static void name_output(struct runner *self, int64_t started_us, char stem[OUTPUT_NAME_MAX])
 {
-    const struct operation *operation = operation_find(assignment_step(&self->job, self->index).operation);
+    struct assignment_step step = assignment_step(&self->job, self->index);
+    const struct operation *operation = operation_find(step.operation);
+    const char *wanted = json_string_value(argument_find(&common_arguments[COMMON_OUTPUT_FILENAME], step.arguments));
+    char own[OUTPUT_NAME_MAX];
+    output_name_stem(wanted ? argument_file_name(wanted) : "", own);
     output_name_stem(self->input.stem_of, stem);
-    output_name_base(stem, operation ? operation->suffix : "", started_us, self->name_base);
+    if (own[0] != '\0')
+        output_name_base(own, "", started_us, self->name_base);
+    else
+        output_name_base(stem, operation ? operation->suffix : "", started_us, self->name_base);
 }
 
 /* Nobody but us makes spools: one that is damaged must be known to be ours. */

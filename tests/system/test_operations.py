@@ -89,3 +89,11 @@ def test_columns_are_extracted_as_data(shared_stack):
     assert results[0]["data"]["columns"] == {"id": {
         "values": ["1", "2"], "value_count": 2, "total_count": 3, "non_null_count": 3, "null_count": 0, "unique_count": 2,
         "data_type": "object"}}
+
+
+def test_a_file_is_named_as_asked(shared_stack):
+    search = {"conditions": [{"column": "id", "operator": "equals", "value": "2"}], "output_filename": "people.csv"}
+    convert = {"operation": "csv/convert-to-excel", "arguments": {"output_filename": "../the end.json"}}
+    results = run(shared_stack, "csv/search", search, [convert])
+    assert [result["output_file_path"].rsplit("/", 1)[1] for result in results] == ["people-2.csv", "the end.xlsx"]
+    assert read_file(shared_stack, results[0]) == "id,name,age\n2,Bob,28\n2,Bob,28\n"

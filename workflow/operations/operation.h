@@ -46,7 +46,9 @@ struct operation {
 extern const struct operation *const operations[];
 const struct operation *operation_find(const char *name); /* NULL when there is none */
 
-/* What every operation takes besides its own arguments; the driver acts on it. Ended by a row with name NULL. */
+/* What every operation takes besides its own arguments: the driver acts on the sheet, the worker on the name. Ended by
+ * a row with name NULL. */
+enum common_argument { COMMON_SHEET, COMMON_OUTPUT_FILENAME };
 extern const struct argument common_arguments[];
 
 #endif

@@ -226,6 +226,15 @@ static void look_at_clock(struct step *step)
 
 /* --- the run --- */
 
+static enum err read_common(struct step *step, const json_t *given, struct fault *why)
+{
+    const struct argument *sheet = &common_arguments[COMMON_SHEET], *name = &common_arguments[COMMON_OUTPUT_FILENAME];
+    const json_t *wanted = argument_find(name, given);
+    if (wanted && !json_is_string(wanted))
+        return fault_set(why, ERR_INVALID, "Argument '%s' must be %s", name->name, argument_type_name(name->type));
+    return read_sheet(argument_find(sheet, given), sheet->name, &step->how, step->sheet_number, why);
+}
+
 static enum err prepare(struct step *step, struct fault *why)
 {
     const struct step_plan *plan = step->plan;
@@ -243,8 +252,7 @@ static enum err prepare(struct step *step, struct fault *why)
         return fault_set(why, ERR_MEMORY, "Out of memory before the first row");
     enum err err = arguments_new(&step->arguments, operation->arguments, plan->arguments, why);
     if (err == ERR_OK)
-        err = read_sheet(argument_find(&common_arguments[0], plan->arguments), common_arguments[0].name, &step->how,
-                         step->sheet_number, why);
+        err = read_common(step, plan->arguments, why);
     return err == ERR_OK && operation->check ? operation->check(step->state, step->arguments, why) : err;
 }
 

@@ -29,6 +29,12 @@ static void the_sheet_gets_its_name(void **state)
     assert_int_equal(source->columns.count, 2);
     source_destroy(&source);
     step_case_fini(&self);
+    self = (struct step_case){.operation = "csv/convert-to-excel", .arguments = "{\"sheet_name\": \"\"}", .input = csv};
+    step_case_run(&self);
+    const struct read_options standard = {.sheet = "Sheet1"};
+    assert_int_equal(source_open(&source, self.plan.output_fd, "out.xlsx", &standard, NULL), ERR_OK);
+    source_destroy(&source);
+    step_case_fini(&self);
 }
 
 static void a_bad_sheet_name_is_named(void **state)
@@ -36,6 +42,8 @@ static void a_bad_sheet_name_is_named(void **state)
     (void)state;
     step_case_fails("csv/convert-to-excel", "{\"sheet_name\": \"a/b\"}", csv,
                     "CSV operation failed: Failed to write Excel file: Invalid character / found in sheet title");
+    step_case_fails("csv/convert-to-excel", "{\"output_filename\": 5}", csv,
+                    "CSV operation failed: Argument 'output_filename' must be a text");
     step_case_fails("csv/convert-to-excel", "{\"sheet_name\": 5}", csv,
                     "CSV operation failed: Argument 'sheet_name' must be a text");
 }

@@ -309,6 +309,20 @@ static void steps_follow_each_other_over_the_spool(void **state)
     assert_string_equal(detail_text(two, "file", "name"), "in-2.csv"); /* the first step took the name */
 }
 
+static void a_step_names_its_file_as_it_was_asked_to(void **state)
+{
+    struct bench *self = *state;
+    start(self,
+          "[{\"step_id\":\"s\",\"operation\":\"copy\",\"arguments\":{\"output_filename\":\"../my report.csv\"}},"
+          "{\"step_id\":\"t\",\"operation\":\"copy\",\"arguments\":{\"output_filename\":\"my report\"}},"
+          "{\"step_id\":\"u\",\"operation\":\"copy\",\"arguments\":{\"output_filename\":\"\"}}]",
+          ",\"save_intermediate\":true");
+    finish(self);
+    assert_string_equal(detail_text(&self->events[1], "file", "name"), "my report.csv");
+    assert_string_equal(detail_text(&self->events[3], "file", "name"), "my report-2.csv");
+    assert_non_null(strstr(detail_text(&self->events[5], "file", "name"), "my report-2"));
+}
+
 static void without_intermediate_files_only_the_spool_is_written(void **state)
 {
     struct bench *self = *state;
@@ -596,6 +610,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_follow_each_other_over_the_spool),
+        cmocka_unit_test(a_step_names_its_file_as_it_was_asked_to),
         cmocka_unit_test(without_intermediate_files_only_the_spool_is_written),
         cmocka_unit_test(a_step_that_makes_no_table_passes_its_input_on),
         cmocka_unit_test(a_run_goes_on_from_a_later_step),
