@@ -338,6 +338,16 @@ def test_delimiters_are_found_out(shared_stack, delimiter):
     assert rows_of(shared_stack, "a.csv", content, "id") == 'id,place\n1,Oslo\n2,"Rio\nde Janeiro"\n'
 
 
+def test_a_delimiter_that_is_given_is_taken(shared_stack):
+    chat = shared_stack.create_chat()
+    assert shared_stack.upload(chat, "a.csv", "title;by\nx, y;z\n").status == 200
+    convert = {"operation": "csv/convert-to-excel", "arguments": {"delimiter": ","}}
+    assert "Expected 1 fields in line 2, saw 2" in shared_stack.execute(chat, [convert]).message
+    columns = {"operation": "excel/extract-columns", "arguments": {"columns": ["title;by"], "delimiter": "tab"}}
+    answer = shared_stack.execute(chat, [columns])
+    assert answer.data["results"][0]["data"]["columns"]["title;by"]["values"] == ["x, y;z"]
+
+
 def test_workbooks_with_macros_and_of_the_strict_kind_are_read(shared_stack):
     strict = workbook({"S": sheet_xml([["a", "b"], ["1", "2"]], STRICT_MAIN)}, main=STRICT_MAIN, office=STRICT_OFFICE)
     assert rows_of(shared_stack, "a.xlsm", workbook({"S": GOOD_SHEET}), "a") == "a,b\n1,2\n"

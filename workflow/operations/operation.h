@@ -46,9 +46,9 @@ struct operation {
 extern const struct operation *const operations[];
 const struct operation *operation_find(const char *name); /* NULL when there is none */
 
-/* What every operation takes besides its own arguments: the driver acts on the sheet, the worker on the name. Ended by
+/* What every operation takes besides its own arguments: the driver acts on them, the worker on the name. Ended by
  * a row with name NULL. */
-enum common_argument { COMMON_SHEET, COMMON_OUTPUT_FILENAME };
+enum common_argument { COMMON_SHEET, COMMON_DELIMITER, COMMON_OUTPUT_FILENAME };
 extern const struct argument common_arguments[];
 
 #endif

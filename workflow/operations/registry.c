@@ -28,6 +28,8 @@ const struct operation *const operations[] = {OPERATIONS(POINT_TO) NULL};
 const struct argument common_arguments[] = {
     [COMMON_SHEET] = {"sheet", NULL, ARGUMENT_ANY, NULL,
                       "of a workbook: the sheet to read, by its name or its number from 0; not given: the first"},
+    [COMMON_DELIMITER] = {"delimiter", NULL, ARGUMENT_TEXT, NULL,
+                          "of a CSV: the sign between its cells, or the word tab; not given or empty: it is found out"},
     [COMMON_OUTPUT_FILENAME] =
         {"output_filename", NULL, ARGUMENT_TEXT, NULL,
          "a name for the file that is made; its ending is the format's; not given or empty: named after the input"},

@@ -226,12 +226,48 @@ static void look_at_clock(struct step *step)
 
 /* --- the run --- */
 
+/* Letters, digits and quotes belong to cells. */
+static char delimiter_sign(const char *text)
+{
+    if (strcmp(text, "tab") == 0)
+        return '\t';
+    char sign = text[0];
+    bool printable = sign == '\t' || (sign >= ' ' && sign <= '~');
+    bool letter = (sign >= 'a' && sign <= 'z') || (sign >= 'A' && sign <= 'Z') || (sign >= '0' && sign <= '9');
+    return text[1] == '\0' && printable && !letter && sign != '"' ? sign : '\0';
+}
+
+static enum err read_delimiter(const char *text, const char *argument, struct read_options *how, struct fault *why)
+{
+    how->delimiter = text[0] ? delimiter_sign(text) : '\0';
+    if (text[0] && how->delimiter == '\0')
+        return fault_set(why, ERR_INVALID, "Argument '%s' must be a single sign such as ',' or ';', or 'tab'",
+                         argument);
+    return ERR_OK;
+}
+
+/* The common argument as a text, "" when it is not given. */
+static enum err common_text(enum common_argument which, const json_t *given, const char **out, struct fault *why)
+{
+    const struct argument *row = &common_arguments[which];
+    const json_t *value = argument_find(row, given);
+    *out = value ? json_string_value(value) : "";
+    if (!*out)
+        return fault_set(why, ERR_INVALID, "Argument '%s' must be %s", row->name, argument_type_name(row->type));
+    return ERR_OK;
+}
+
 static enum err read_common(struct step *step, const json_t *given, struct fault *why)
 {
-    const struct argument *sheet = &common_arguments[COMMON_SHEET], *name = &common_arguments[COMMON_OUTPUT_FILENAME];
-    const json_t *wanted = argument_find(name, given);
-    if (wanted && !json_is_string(wanted))
-        return fault_set(why, ERR_INVALID, "Argument '%s' must be %s", name->name, argument_type_name(name->type));
+    const struct argument *sheet = &common_arguments[COMMON_SHEET];
+    const char *delimiter, *output_filename;
+    enum err err = common_text(COMMON_OUTPUT_FILENAME, given, &output_filename, why); /* the worker used it */
+    if (err == ERR_OK)
+        err = common_text(COMMON_DELIMITER, given, &delimiter, why);
+    if (err == ERR_OK)
+        err = read_delimiter(delimiter, common_arguments[COMMON_DELIMITER].name, &step->how, why);
+    if (err != ERR_OK)
+        return err;
     return read_sheet(argument_find(sheet, given), sheet->name, &step->how, step->sheet_number, why);
 }
 

@@ -15,6 +15,23 @@ static void rows_that_match_go_on_in_order(void **state)
                     "id|cust|qty\n1|c1|3\n3|C1|10\n");
 }
 
+static void a_delimiter_that_is_given_is_taken(void **state)
+{
+    (void)state;
+#define WITH(delimiter) "{\"delimiter\": " delimiter ", \"conditions\": " ALL "}"
+#define ALL             "[{\"column\": \"a\", \"operator\": \"not_equals\", \"value\": \"\"}]"
+    step_case_makes("csv/search", WITH("\"^\""), "a^b;c\n1;2^3\n", "a|b;c\n1;2|3\n");
+    step_case_makes("csv/search", WITH("\"tab\""), "a\tb;c\n1\t2;3\n", "a|b;c\n1|2;3\n");
+    step_case_makes("csv/search", WITH("\"\""), "a;b\n1;2\n", "a|b\n1|2\n");
+    static const char sign[] =
+        "CSV operation failed: Argument 'delimiter' must be a single sign such as ',' or ';', or 'tab'";
+    static const char *const bad[] = {WITH("\"x\""), WITH("\",,\""), WITH("\"\\n\""), WITH("\"\\\"\""),
+                                      WITH("\"\u00e9\"")};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        step_case_fails("csv/search", bad[i], orders, sign);
+    step_case_fails("csv/search", WITH("7"), orders, "CSV operation failed: Argument 'delimiter' must be a text");
+}
+
 static void nothing_found_leaves_the_header(void **state)
 {
     (void)state;
@@ -125,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_that_match_go_on_in_order),
+        cmocka_unit_test(a_delimiter_that_is_given_is_taken),
         cmocka_unit_test(nothing_found_leaves_the_header),
         cmocka_unit_test(logic_in_any_case_and_as_the_front_end_says_it),
         cmocka_unit_test(every_output_format),
