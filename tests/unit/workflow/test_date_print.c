@@ -25,6 +25,7 @@ static void every_directive_prints_its_part(void **state)
     static const char date[] = "2024-03-05 15:04:09.012345";
     check(date, "%Y %C %y %m %d %e %j", "2024 20 24 03 05  5 065");
     check(date, "%H %I %M %S %f %p", "15 03 04 09 012345 PM");
+    check(date, "%k|%l|%P|%g", "15| 3|pm|24");
     check(date, "%a %A %b %h %B %u %w", "Tue Tuesday Mar Mar March 2 2");
     check(date, "%U %W %V %G", "09 10 10 2024");
     check(date, "%D|%F|%T|%R|%r", "03/05/24|2024-03-05|15:04:09|15:04|03:04:09 PM");

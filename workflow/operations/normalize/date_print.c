@@ -65,6 +65,8 @@ static bool find_field(char directive, const struct date_parts *date, struct fie
     case 'j': *out = (struct field){date->day_of_year, 3, '0'}; return true;
     case 'H': *out = (struct field){date->hour, 2, '0'}; return true;
     case 'I': *out = (struct field){(date->hour + 11) % 12 + 1, 2, '0'}; return true;
+    case 'k': *out = (struct field){date->hour, 2, ' '}; return true;
+    case 'l': *out = (struct field){(date->hour + 11) % 12 + 1, 2, ' '}; return true;
     case 'M': *out = (struct field){date->minute, 2, '0'}; return true;
     case 'S': *out = (struct field){date->second, 2, '0'}; return true;
     case 'f': *out = (struct field){date->microsecond, 6, '0'}; return true;
@@ -76,6 +78,10 @@ static bool find_field(char directive, const struct date_parts *date, struct fie
     case 'G':
         iso_week(date, &year);
         *out = (struct field){year, 4, '0'};
+        return true;
+    case 'g':
+        iso_week(date, &year);
+        *out = (struct field){year % 100, 2, '0'};
         return true;
     }
     return false;
@@ -101,6 +107,10 @@ static const char *find_word(char directive, const struct date_parts *date, size
     case 'h': *len = 3; return month;
     case 'p':
         half = date->hour < 12 ? "AM" : "PM";
+        *len = 2;
+        return half;
+    case 'P':
+        half = date->hour < 12 ? "am" : "pm";
         *len = 2;
         return half;
     }
