@@ -29,7 +29,8 @@ struct publish {
 
 static int usage(const char *problem)
 {
-    fprintf(stderr, "sheetwire publish: %s\nusage: sheetwire publish CHAT JSON [--ack] [--to ENDPOINT]\n", problem);
+    fprintf(stderr, "sheetwire publish: %s\n", problem);
+    verb_usage("publish");
     return EXIT_USAGE;
 }
 
@@ -144,7 +145,7 @@ static int parse(struct publish *self, int argc, char **argv)
         else if (option == 't' && strlen(optarg) < sizeof self->endpoint)
             memcpy(self->endpoint, optarg, strlen(optarg) + 1);
         else
-            return usage("wrong option");
+            return verb_usage("publish"), EXIT_USAGE;
     }
     if (optind != argc - 2)
         return usage("a chat and an event are needed");

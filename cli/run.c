@@ -62,21 +62,24 @@ static bool parse_options(int argc, char **argv, struct run *self)
         case 'u': self->url = optarg; break;
         case 'w': self->ws = optarg; break;
         case 'a': self->all = true; break;
-        default: return false;
+        default: return verb_usage("run"), false;
         }
     }
     self->file = optind == argc - 1 ? argv[optind] : NULL;
-    if (self->file && self->steps_file)
-        return true;
-    fprintf(stderr, "usage: sheetwire run FILE --steps FILE.json [--out DIR] [--all] [--url URL] [--ws URL]\n");
-    return false;
+    if (!self->file || !self->steps_file)
+        return verb_usage("run"), false;
+    return true;
 }
 
 /* The file holds the list of steps, or an object with that list in "steps". */
 static enum err read_steps(const char *path, json_t **out, struct fault *why)
 {
     json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return fault_errno(why, "%s", path);
+    json_t *root = json_loadf(file, 0, &error);
+    fclose(file);
     if (!root)
         return fault_set(why, ERR_INVALID, "%s:%d: %s", path, error.line, error.text);
     json_t *steps = json_is_object(root) ? json_object_get(root, "steps") : root;

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKERS_MAX     64
+#define WORKERS_MAX     64 /* as its row in verb.c says */
 #define CHILDREN_MAX    (WORKERS_MAX + 2)
 #define LOOK_EVERY_MS   50 /* at readiness while starting */
 #define SLOW_START_MS   30000
@@ -66,13 +66,13 @@ static bool parse_options(int argc, char **argv, struct serve *self)
         case 'c': self->config_path = optarg; break;
         case 'w': self->workers = strtol(optarg, &end, 10); break;
         case 'v': self->verbose = true; break;
-        default: return false;
+        default: return verb_usage("serve"), false;
         }
     }
-    if (optind == argc && (!end || !*end) && self->workers >= 1 && self->workers <= WORKERS_MAX)
-        return true;
-    fprintf(stderr, "usage: sheetwire serve [--config FILE] [--workers 1..%d] [--verbose]\n", WORKERS_MAX);
-    return false;
+    bool fits = optind == argc && (!end || !*end) && self->workers >= 1 && self->workers <= WORKERS_MAX;
+    if (!fits)
+        verb_usage("serve");
+    return fits;
 }
 
 static enum err open_log_file(const struct serve *self, struct fault *why)

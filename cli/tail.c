@@ -89,13 +89,13 @@ static bool parse_options(int argc, char **argv, struct tail_options *out)
         else if (option == 'w')
             out->ws = optarg;
         else
-            return false;
+            return verb_usage("tail"), false;
         if (option == 's' && !has_since)
             return fprintf(stderr, "sheetwire tail: --since %s is not a sequence number\n", optarg), false;
     }
     out->chat = optind == argc - 1 ? argv[optind] : NULL;
     if (!out->chat)
-        return fprintf(stderr, "usage: sheetwire tail CHAT [--since N --epoch E] [--ws URL]\n"), false;
+        return verb_usage("tail"), false;
     if (!id_chat_valid(out->chat, strlen(out->chat)))
         return fprintf(stderr, "sheetwire tail: '%s' is no chat id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -\n", out->chat),
                false;

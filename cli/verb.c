@@ -17,16 +17,17 @@ static int version_verb(int argc, char **argv);
 static int check_verb(int argc, char **argv);
 static int docs_verb(int argc, char **argv);
 static int ports_verb(int argc, char **argv);
+static int unknown_verb(const char *word);
 
 static const struct verb verbs[] = {
-    {"serve", "[--config FILE] [--workers N] [--verbose]", "start broker, gateway and workers, and keep them running",
-     serve_verb},
+    {"serve", "[--config FILE] [--workers 1..64] [--verbose]",
+     "start broker, gateway and workers, and keep them running", serve_verb},
     {"run", "FILE --steps FILE.json [--out DIR] [--all] [--url URL] [--ws URL]",
      "upload a file, run a workflow on it, watch it, download the result", run_verb},
     {"tail", "CHAT [--since N --epoch E] [--ws URL]", "print a chat's events as JSON lines", tail_verb},
     {"publish", "CHAT JSON [--ack] [--to ENDPOINT]", "send one event into a chat; with --ack, until it is on disk",
      publish_verb},
-    {"help", "", "print this", help_verb},
+    {"help", "[VERB]", "print this, or what a verb is called with", help_verb},
     {"--help", "", NULL, help_verb},
     {"-h", "", NULL, help_verb},
     {"--version", "", NULL, version_verb},
@@ -37,15 +38,37 @@ static const struct verb verbs[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct verb *find(const char *name)
+{
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    return NULL;
+}
+
+static void print_verb(const struct verb *verb)
+{
+    printf("  sheetwire %s %s\n      %s\n", verb->name, verb->arguments, verb->summary);
+}
+
+void verb_usage(const char *name)
+{
+    fprintf(stderr, "usage: sheetwire %s %s\n", name, find(name)->arguments);
+}
+
 static int help_verb(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    const struct verb *asked = argc > 1 ? find(argv[1]) : NULL;
+    if (argc > 1 && !(asked && asked->summary))
+        return unknown_verb(argv[1]);
+    if (asked) {
+        print_verb(asked);
+        return EXIT_DONE;
+    }
     puts("sheetwire - spreadsheet workflows, live\n");
     for (const struct verb *verb = verbs; verb->name; verb++)
         if (verb->summary)
-            printf("  sheetwire %s%s%s\n      %s\n", verb->name, verb->arguments[0] ? " " : "", verb->arguments,
-                   verb->summary);
+            print_verb(verb);
     puts("  sheetwire [--config FILE] --check-config\n      print every setting and where it comes from\n"
          "  sheetwire --help, --version\n\n"
          "Addresses come from configs/application.yml and the environment unless given: see docs/configuration.md.\n"
@@ -124,20 +147,27 @@ static int unknown_verb(const char *word)
     return EXIT_USAGE;
 }
 
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int verb_main(int argc, char **argv)
 {
     if (argc < 2) {
         help_verb(0, NULL);
         return EXIT_USAGE;
     }
-    static char name[32]; /* what getopt_long() begins its complaints with */
-    for (const struct verb *verb = verbs; verb->name; verb++) {
-        if (strcmp(verb->name, argv[1]) != 0)
-            continue;
-        snprintf(name, sizeof name, "sheetwire %s", verb->name);
-        if (verb->summary)
-            argv[1] = name;
-        return verb->run(argc - 1, argv + 1);
+    const struct verb *verb = find(argv[1]);
+    if (!verb)
+        return unknown_verb(argv[1]);
+    if (verb->summary && argc == 3 && asks_for_help(argv[2])) {
+        print_verb(verb);
+        return EXIT_DONE;
     }
-    return unknown_verb(argv[1]);
+    static char name[32]; /* what getopt_long() begins its complaints with */
+    snprintf(name, sizeof name, "sheetwire %s", verb->name);
+    if (verb->summary)
+        argv[1] = name;
+    return verb->run(argc - 1, argv + 1);
 }

@@ -15,6 +15,8 @@ struct verb {
 
 /* The whole command line of the program; returns its exit code. */
 int verb_main(int argc, char **argv);
+/* Tells on standard error how this verb is called. */
+void verb_usage(const char *name);
 
 int serve_verb(int argc, char **argv);
 int run_verb(int argc, char **argv);

@@ -296,7 +296,10 @@ def test_run_without_a_server_fails_at_once(tmp_path):
         (["--bogus"], "unknown option '--bogus'"),
         (["run", "--bogus"], "sheetwire run: unrecognized option '--bogus'"),
         (["run"], "usage: sheetwire run"),
-        (["run", TIMEZONES, "--steps", "/nowhere.json"], "/nowhere.json"),
+        (["run", TIMEZONES, "--steps", "/nowhere.json"], "/nowhere.json: No such file"),
+        (["tail", "--bogus"], "usage: sheetwire tail"),
+        (["publish", "c", "{}", "--bogus"], "usage: sheetwire publish"),
+        (["help", "tial"], "did you mean 'tail'?"),
         (["run", "/nowhere.csv", "--steps", STEPS], "/nowhere.csv"),
         (["run", TIMEZONES, "--steps", TIMEZONES], "timezones.csv:1:"),
         (["run", TIMEZONES, "--steps", STEPS, "--out", "/nowhere"], "/nowhere: is not a folder"),
@@ -312,6 +315,15 @@ def test_wrong_usage_ends_with_two_and_a_reason(arguments, text):
     done = run_cli(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert text in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["serve", "run", "tail", "publish"])
+def test_every_verb_tells_how_it_is_called(verb):
+    everything = run_cli("help").stdout
+    for arguments in ([verb, "--help"], [verb, "-h"], ["help", verb]):
+        done = run_cli(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"  sheetwire {verb} ") and done.stdout in everything
 
 
 @pytest.mark.parametrize("program", ["sheetwire", "sheetwire-broker", "sheetwire-gateway", "sheetwire-worker"])
