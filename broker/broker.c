@@ -14,7 +14,8 @@
 #include <string.h>
 #include <zmq.h>
 
-#define TICK_MS 50
+#define TICK_MS        50
+#define REMEMBERED_MAX 4096 /* request and event ids of earlier turns; further ones are looked up in the record */
 #define REPLIES_MAX                                                                                                    \
     (QUERIES_MAX + JANITOR_KEYS_MAX + 2 * JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
 #define LINGER_MS 200                                             /* for frames on their way when we stop */
@@ -38,7 +39,7 @@ static struct core_settings core_settings_of(const struct settings *settings)
         .link_window = settings->wire.link_window,
         .event_bytes_max = settings->wire.event_bytes_max,
         .max_steps = settings->chat_workflows.execution.max_steps,
-        .remembered_max = settings->broker.batch_inputs_max > 4096 ? settings->broker.batch_inputs_max : 4096,
+        .remembered_max = REMEMBERED_MAX,
         .warnings_only = warnings_only(settings),
         .save_intermediate_files = settings->chat_workflows.execution.save_intermediate_files,
         .workflows_path = settings->chat_workflows.storage.workflows_path,

@@ -434,6 +434,8 @@ void call_handle(struct core *core, const struct ask *ask, const struct answer_r
     struct chat *chat = name[0] ? chat_find(core, name) : NULL;
     if (chat)
         chat->used_ms = core->now.mono_ms;
+    if (chat && chat_cleared_now(core, chat))
+        keyed = NULL; /* keys go with their chat's history */
     if (routes[call].changes && answered_before(core, ask, chat, prior, keyed))
         return;
     routes[call].handle(core, ask, chat);

@@ -104,6 +104,11 @@ void chat_clear(struct core *core, struct chat *self)
     self->generation = ++core->generations;
 }
 
+bool chat_cleared_now(const struct core *core, const struct chat *self)
+{
+    return self->cleared == core->turn + 1;
+}
+
 void chat_destroy(struct core *core, struct chat *self)
 {
     strmap_take(core->chats, self->id, strlen(self->id));

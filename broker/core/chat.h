@@ -70,6 +70,8 @@ void chat_destroy(struct core *core, struct chat *self);
 bool chat_idle(const struct chat *self, int64_t now_ms, int64_t idle_ms);
 /* Forgets everything but the id and who is attached; another generation. */
 void chat_clear(struct core *core, struct chat *self);
+/* true: that was in the running turn, so what the record says of this chat is of the history that goes. */
+bool chat_cleared_now(const struct core *core, const struct chat *self);
 
 /* Makes the record of an absent chat (or the conversation of a room): epoch, name, times. */
 void chat_found(struct core *core, struct chat *self, bool room);

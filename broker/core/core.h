@@ -24,7 +24,7 @@ struct core_settings {
     uint32_t link_window;      /* unacknowledged batches of a link */
     uint32_t event_bytes_max;
     uint32_t max_steps;
-    uint32_t remembered_max; /* request and event ids remembered; at least the inputs of one turn */
+    uint32_t remembered_max; /* request and event ids remembered beside those of the running turn */
     bool save_intermediate_files;
     bool warnings_only;         /* nobody reads the other notes: none is written */
     const char *workflows_path; /* borrowed for the life of the core; starts the paths clients see */

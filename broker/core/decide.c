@@ -93,6 +93,8 @@ enum err core_finish_turn(struct core *self, struct core_time now, struct change
     if (self->err == ERR_OK)
         finish_links(self);
     self->turn++;
+    dedupe_settle(self->answers);
+    dedupe_settle(self->events);
     enum err err = effects_feed_first(effects);
     if (err != ERR_OK)
         core_fail(self, err);
@@ -122,7 +124,7 @@ bool core_wants_job(const struct core *self, const struct input *input, char job
         !call_past_job(input->of.request.frame, job_id))
         return false;
     const struct chat *chat = chat_find(self, input->of.request.frame->chat);
-    return chat && chat->exists && chat->cleared != self->turn + 1 && !job_find_open(chat, job_id) &&
+    return chat && chat->exists && !chat_cleared_now(self, chat) && !job_find_open(chat, job_id) &&
            !(chat->newest && strcmp(chat->newest->id, job_id) == 0);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 struct kept {
+    struct kept *next; /* the one that came after it */
     void *value;
     size_t len;
     unsigned char key[];
@@ -13,8 +14,9 @@ struct kept {
 
 struct dedupe {
     struct strmap *map; /* key -> struct kept */
-    struct kept **ring; /* in the order they came; the slot at `next` is the oldest when full */
-    uint32_t max, next;
+    struct kept *oldest, **end;
+    size_t count, new_ones; /* the last `new_ones` came since the last settling */
+    uint32_t max;
 };
 
 enum err dedupe_new(struct dedupe **out, uint32_t max)
@@ -23,17 +25,22 @@ enum err dedupe_new(struct dedupe **out, uint32_t max)
     enum err err = self ? strmap_new(&self->map) : ERR_MEMORY;
     if (err == ERR_OK) {
         self->max = max ? max : 1;
-        self->ring = calloc(self->max, sizeof(struct kept *));
-        err = self->ring ? ERR_OK : ERR_MEMORY;
-    }
-    if (err != ERR_OK)
+        self->end = &self->oldest;
+    } else {
         dedupe_destroy(&self);
+    }
     *out = self;
     return err;
 }
 
-static void drop(struct dedupe *self, struct kept *kept)
+/* Takes the one that *at points to out of the list. */
+static void drop(struct dedupe *self, struct kept **at)
 {
+    struct kept *kept = *at;
+    *at = kept->next;
+    if (!kept->next)
+        self->end = at;
+    self->count--;
     strmap_take(self->map, kept->key, kept->len);
     free(kept->value);
     free(kept);
@@ -44,13 +51,17 @@ void dedupe_destroy(struct dedupe **self_p)
     struct dedupe *self = *self_p;
     if (!self)
         return;
-    for (uint32_t i = 0; self->ring && i < self->max; i++)
-        if (self->ring[i])
-            drop(self, self->ring[i]);
+    while (self->oldest)
+        drop(self, &self->oldest);
     strmap_destroy(&self->map);
-    free(self->ring);
     free(self);
     *self_p = NULL;
+}
+
+static void make_room(struct dedupe *self)
+{
+    while (self->count > self->max && self->count > self->new_ones)
+        drop(self, &self->oldest);
 }
 
 static enum err put_new(struct dedupe *self, const void *key, size_t len, void *value)
@@ -62,13 +73,15 @@ static enum err put_new(struct dedupe *self, const void *key, size_t len, void *
         free(value);
         return err;
     }
+    kept->next = NULL;
     kept->value = value;
     kept->len = len;
     memcpy(kept->key, key, len);
-    if (self->ring[self->next])
-        drop(self, self->ring[self->next]);
-    self->ring[self->next] = kept;
-    self->next = (self->next + 1) % self->max;
+    *self->end = kept;
+    self->end = &kept->next;
+    self->count++;
+    self->new_ones++;
+    make_room(self);
     return ERR_OK;
 }
 
@@ -84,13 +97,24 @@ enum err dedupe_put(struct dedupe *self, const void *key, size_t len, void **val
     return ERR_OK;
 }
 
+void dedupe_settle(struct dedupe *self)
+{
+    self->new_ones = 0;
+    make_room(self);
+}
+
 void dedupe_forget(struct dedupe *self, bool (*one_of)(const void *value, const void *context), const void *context)
 {
-    for (uint32_t i = 0; i < self->max; i++) {
-        if (!self->ring[i] || !one_of(self->ring[i]->value, context))
-            continue;
-        drop(self, self->ring[i]);
-        self->ring[i] = NULL;
+    size_t old = self->count - self->new_ones;
+    for (struct kept **at = &self->oldest; *at;) {
+        bool is_new = old == 0;
+        old -= !is_new;
+        if (one_of((*at)->value, context)) {
+            drop(self, at);
+            self->new_ones -= is_new;
+        } else {
+            at = &(*at)->next;
+        }
     }
 }
 

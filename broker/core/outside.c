@@ -153,7 +153,7 @@ static uint64_t known_seq(const struct core *core, const struct chat *chat, cons
     char key[DEDUPE_KEY_MAX];
     size_t len = dedupe_key(chat, event_id, key);
     const uint64_t *seq = dedupe_get(core->events, key, len);
-    return seq ? *seq : prior;
+    return seq ? *seq : chat_cleared_now(core, chat) ? 0 : prior;
 }
 
 void outside_remember(struct core *core, const struct chat *chat, const char *event_id, uint64_t seq)

@@ -310,6 +310,14 @@ static UNUSED void scene_turn(struct scene *self, const struct input *input)
     scene_finish(self);
 }
 
+/* The inputs of one turn, in order. */
+static UNUSED void scene_turn_of(struct scene *self, const struct input *inputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        scene_decide(self, &inputs[i]);
+    scene_finish(self);
+}
+
 /* Time passes in ticks of 50 ms. */
 static UNUSED void scene_wait(struct scene *self, int64_t ms)
 {

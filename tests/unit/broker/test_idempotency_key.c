@@ -89,6 +89,27 @@ static void a_key_goes_with_the_record_that_a_restore_replaces(void **state)
     EXPECT_SAID(scene, "accepted #3"); /* the run it stood for is not on record any more */
 }
 
+static void a_key_goes_in_the_very_turn_of_the_restore(void **state)
+{
+    struct scene *scene = *state;
+    static const char dump[] =
+        "{\"status\":\"created\",\"files\":[{\"name\":\"a.csv\",\"type\":\"uploaded\",\"key\":\"k/a\",\"bytes\":1}]}";
+    struct answer_row kept = {/* as the record has it until the turn has ended */
+                              .status = 202, .message = "",    .body = "", .job_id = "c1_workflow_1_0123abcd",
+                              .keyed = true, .fingerprint = 77};
+    scene_chat_with_file(scene, "c1");
+    struct request_frame restore = scene_call_frame(CALL_IMPORT_CHAT, 2, "c1", dump);
+    struct request_frame execute = scene_call_frame(CALL_EXECUTE, 3, "c1", SCENE_TWO_STEPS);
+    execute.keyed = true;
+    execute.fingerprint = 77;
+    struct input turn[] = {{.kind = INPUT_REQUEST, .peer = scene_peer("gw"), .of.request = {.frame = &restore}},
+                           {.kind = INPUT_REQUEST, .peer = scene_peer("gw"), .of.request = {.frame = &execute}}};
+    turn[1].of.request.keyed = &kept;
+    scene_clear(scene);
+    scene_turn_of(scene, turn, 2);
+    EXPECT_SAID(scene, "accepted #3");
+}
+
 static void the_record_remembers_keys(void **state)
 {
     struct scene *scene = *state;
@@ -115,6 +136,7 @@ int main(void)
         SCENARIO(what_was_refused_uses_no_key_up),
         SCENARIO(a_conversation_is_made_once_for_as_long_as_it_exists),
         SCENARIO(a_key_goes_with_the_record_that_a_restore_replaces),
+        SCENARIO(a_key_goes_in_the_very_turn_of_the_restore),
         SCENARIO(the_record_remembers_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

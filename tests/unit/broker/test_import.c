@@ -54,6 +54,52 @@ static void an_event_of_the_dump_that_is_sent_again_in_the_same_turn_has_its_num
     assert_string_equal(buf_text(&scene->written), "");
 }
 
+static struct input event_again(const char *event, uint64_t prior)
+{
+    struct input input = {.kind = INPUT_OUTSIDE, .peer = scene_peer("pub")};
+    input.of.outside.chat = (struct bytes){"c1", 2};
+    input.of.outside.json = (struct bytes){event, strlen(event)};
+    input.of.outside.prior_seq = prior; /* as the record has it until the turn has ended */
+    return input;
+}
+
+static struct input import_of(const struct request_frame *frame)
+{
+    return (struct input){.kind = INPUT_REQUEST, .peer = scene_peer("gw"), .of.request = {.frame = frame}};
+}
+
+static void an_event_of_a_dump_with_more_of_them_than_are_remembered_is_known_in_the_same_turn(void **state)
+{
+    enum { EVENTS = 100 };
+    struct scene *scene = *state;
+    struct buf dump = BUF_INIT(1 << 20);
+    assert_true(scene->settings.remembered_max < EVENTS);
+    assert_int_equal(buf_printf(&dump, "{\"status\":\"created\",\"events\":["), ERR_OK);
+    for (int i = 0; i < EVENTS; i++)
+        assert_int_equal(
+            buf_printf(&dump, "%s{\"type\":\"note\",\"event_id\":\"e%d\",\"body\":\"{}\"}", i ? "," : "", i), ERR_OK);
+    assert_int_equal(buf_printf(&dump, "]}"), ERR_OK);
+    struct request_frame frame = scene_call_frame(CALL_IMPORT_CHAT, 1, "c1", buf_text(&dump));
+    const struct input turn[] = {import_of(&frame), event_again("{\"type\":\"note\",\"event_id\":\"e0\"}", 0)};
+    scene_turn_of(scene, turn, 2);
+    EXPECT_SAID(scene, "published {\"ok\":true,\"seq\":1,\"event_id\":\"e0\"}");
+    assert_int_equal(scene->event_count, EVENTS);
+    buf_fini(&dump);
+}
+
+static void an_event_that_goes_with_the_old_record_is_new_to_the_one_that_takes_its_place(void **state)
+{
+    struct scene *scene = *state;
+    const char *old = "{\"type\":\"note\",\"event_id\":\"old\"}";
+    scene_publish(scene, "c1", old);
+    struct request_frame frame = scene_call_frame(CALL_IMPORT_CHAT, 1, "c1", whole);
+    const struct input turn[] = {import_of(&frame), event_again(old, 1)};
+    scene_clear(scene);
+    scene_turn_of(scene, turn, 2);
+    EXPECT_SAID(scene, "published {\"ok\":true,\"seq\":4,\"event_id\":\"old\"}");
+    EXPECT_WRITTEN(scene, "event 3 note", "event 4 note");
+}
+
 static void a_request_sent_again_imports_once(void **state)
 {
     struct scene *scene = *state;
@@ -142,6 +188,8 @@ int main(void)
         SCENARIO(a_record_takes_the_place_of_another_in_one_turn),
         SCENARIO(events_are_stamped_anew),
         SCENARIO(an_event_of_the_dump_that_is_sent_again_in_the_same_turn_has_its_number),
+        SCENARIO(an_event_of_a_dump_with_more_of_them_than_are_remembered_is_known_in_the_same_turn),
+        SCENARIO(an_event_that_goes_with_the_old_record_is_new_to_the_one_that_takes_its_place),
         SCENARIO(a_request_sent_again_imports_once),
         SCENARIO(a_chat_that_comes_back_goes_on),
         SCENARIO(a_room_becomes_a_conversation),
