@@ -14,8 +14,9 @@
 #include <string.h>
 #include <zmq.h>
 
-#define TICK_MS        50
-#define REMEMBERED_MAX 4096 /* request and event ids of earlier turns; further ones are looked up in the record */
+#define TICK_MS          50
+#define LINK_BATCH_BYTES (60u << 10)
+#define REMEMBERED_MAX   4096 /* request and event ids of earlier turns; further ones are looked up in the record */
 #define REPLIES_MAX                                                                                                    \
     (QUERIES_MAX + JANITOR_KEYS_MAX + 2 * JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
 #define LINGER_MS 200                                             /* for frames on their way when we stop */
@@ -37,6 +38,7 @@ static struct core_settings core_settings_of(const struct settings *settings)
         .chat_events_kept = settings->broker.chat_events_kept,
         .rooms_max = settings->broker.rooms_max,
         .link_window = settings->wire.link_window,
+        .link_batch_bytes = LINK_BATCH_BYTES,
         .event_bytes_max = settings->wire.event_bytes_max,
         .max_steps = settings->chat_workflows.execution.max_steps,
         .remembered_max = REMEMBERED_MAX,

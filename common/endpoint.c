@@ -138,11 +138,12 @@ static int queue_length(const struct settings *settings, enum endpoint which)
     return QUEUE_CALLS;
 }
 
-/* The longest message a peer may send; libzmq drops the connection of one that sends more. */
+/* The longest message a peer may send; libzmq drops the connection of one that sends more. A batch of the feed has room
+ * for an event with its closing progress, which may be as large. */
 static int64_t message_bytes_max(const struct settings *settings, enum endpoint which)
 {
     int64_t event = (int64_t)settings->wire.event_bytes_max + SLACK_BYTES;
-    int64_t call = (int64_t)settings->http.json_bytes_max * 2 + event;
+    int64_t call = (int64_t)settings->http.json_bytes_max * 2 + 2 * event;
     int64_t record = ((int64_t)settings->chat_workflows.dump.record_mb_max << 20) + SLACK_BYTES;
     return !table[which].internal ? event : call > record ? call : record;
 }

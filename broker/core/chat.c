@@ -272,5 +272,5 @@ void chat_progress_put(struct core *core, struct chat *self, const char *key, ch
         memmove(&self->progress[0], &self->progress[1], (CHAT_PROGRESS_MAX - 1) * sizeof *self->progress);
         self->progress_count--;
     }
-    self->progress[self->progress_count++] = (struct step_progress){kept_key, body, len, job};
+    self->progress[self->progress_count++] = (struct step_progress){kept_key, body, len, job, ++self->progress_newest};
 }

@@ -32,6 +32,7 @@ struct step_progress {
     char *body;
     size_t len;
     const struct job *job; /* NULL: of an outside program */
+    uint64_t number;       /* 1, 2, 3 ... of the chat's progress, which lies in this order */
 };
 
 struct chat {
@@ -59,7 +60,8 @@ struct chat {
     size_t tail_bytes;
     struct step_progress progress[CHAT_PROGRESS_MAX];
     uint32_t progress_count;
-    struct follow *follows; /* links that have an attach here */
+    uint64_t progress_newest; /* number of the last one there was */
+    struct follow *follows;   /* links that have an attach here */
     int64_t used_ms;
 };
 

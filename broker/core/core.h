@@ -22,6 +22,7 @@ struct core_settings {
     uint32_t chat_events_kept; /* newest events of a chat kept in memory */
     uint32_t rooms_max;        /* chats without a conversation that have a record */
     uint32_t link_window;      /* unacknowledged batches of a link */
+    uint32_t link_batch_bytes; /* a batch is closed before it grows beyond this, but for a larger event */
     uint32_t event_bytes_max;
     uint32_t max_steps;
     uint32_t remembered_max; /* request and event ids remembered beside those of the running turn */

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define BATCH_LIMIT  ((size_t)64 << 20) /* one record larger than LINK_BATCH_BYTES still fits */
+#define BATCH_LIMIT  ((size_t)64 << 20) /* records larger than link_batch_bytes still fit */
 #define RECORD_HEAD  512                /* a record's fields beside its body: upper bound */
 #define SILENT_BEATS 3
 
@@ -92,12 +92,8 @@ bool feed_link_has_room(const struct core *core, const struct feed_link *self)
     return self->batch_count > 0 || self->sent - self->acked < core->settings.link_window;
 }
 
-bool feed_link_add(struct core *core, struct feed_link *self, const struct feed_record *record)
+static bool append(struct core *core, struct feed_link *self, const struct feed_record *record)
 {
-    if (self->batch_count > 0 && self->batch.len + record->body.len + RECORD_HEAD > LINK_BATCH_BYTES)
-        feed_link_flush(core, self);
-    if (!feed_link_has_room(core, self))
-        return false;
     enum err err = self->batch.len == 0 ? feed_batch_open(&self->batch, core->term) : ERR_OK;
     if (err == ERR_OK)
         err = feed_batch_add(&self->batch, record);
@@ -106,6 +102,19 @@ bool feed_link_add(struct core *core, struct feed_link *self, const struct feed_
     else
         core_fail(core, err);
     return err == ERR_OK;
+}
+
+bool feed_link_add(struct core *core, struct feed_link *self, const struct feed_record *records, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += records[i].body.len + RECORD_HEAD;
+    if (self->batch_count > 0 && self->batch.len + bytes > core->settings.link_batch_bytes)
+        feed_link_flush(core, self);
+    bool taken = feed_link_has_room(core, self);
+    for (size_t i = 0; i < count && taken; i++)
+        taken = append(core, self, &records[i]);
+    return taken;
 }
 
 void feed_link_tick(struct core *core)

@@ -7,8 +7,6 @@
 #include "core/state.h"
 #include "wire/feed_frame.h"
 
-#define LINK_BATCH_BYTES                                                                                               \
-    ((size_t)60 << 10)        /* a batch is closed before it grows beyond this, but for one larger record */
 #define LINK_ATTACHES 1000000 /* attaches of one link; beyond: refused */
 
 struct follow;
@@ -29,8 +27,8 @@ void feed_link_opened(struct core *core, uint64_t number); /* an open link of th
 void feed_link_closed(struct core *core, struct feed_link *self);
 /* The gateway was heard; `received` = its newest batch. */
 void feed_link_heard(struct core *core, struct feed_link *self, uint64_t received);
-/* false: the window is full (or the core failed): nothing was taken. */
-bool feed_link_add(struct core *core, struct feed_link *self, const struct feed_record *record);
+/* Records that go into one batch. false: the window is full (or the core failed): none was taken. */
+bool feed_link_add(struct core *core, struct feed_link *self, const struct feed_record *records, size_t count);
 bool feed_link_has_room(const struct core *core, const struct feed_link *self);
 void feed_link_flush(struct core *core, struct feed_link *self); /* sends the open batch */
 /* Beats, and the end of links that were silent for more than three beats. */

@@ -170,21 +170,20 @@ void follow_attach(struct core *core, struct feed_link *link, struct chat *chat,
 
 /* ---- sending; each false when the window is full ---- */
 
+/* With its closing progress, which would otherwise go out again with each attempt, and for ever in a window of one. */
 static bool send_event(struct core *core, struct follow *self, const struct tail_event *event)
 {
-    if (event->closing) {
-        struct feed_record closing = record_for(self->chat, FEED_PROGRESS);
-        closing.key = text_bytes(event->closing_key);
-        closing.closing = true;
-        closing.body = (struct bytes){event->closing, event->closing_len};
-        if (!feed_link_add(core, self->link, &closing))
-            return false;
-    }
-    struct feed_record record = record_for(self->chat, FEED_EVENT);
+    struct feed_record closing = record_for(self->chat, FEED_PROGRESS), record = record_for(self->chat, FEED_EVENT);
     record.seq = event->seq;
     record.terminal = event->terminal;
     record.body = (struct bytes){event->body, event->len};
-    if (!feed_link_add(core, self->link, &record))
+    if (event->closing) {
+        closing.key = text_bytes(event->closing_key);
+        closing.closing = true;
+        closing.body = (struct bytes){event->closing, event->closing_len};
+    }
+    const struct feed_record both[] = {closing, record};
+    if (!feed_link_add(core, self->link, event->closing ? both : &record, event->closing ? 2 : 1))
         return false;
     self->sent = event->seq;
     return true;
@@ -197,32 +196,26 @@ static bool send_replay(struct core *core, struct attach *attach, uint64_t seq, 
     record.seq = seq;
     record.terminal = terminal;
     record.body = body;
-    if (!feed_link_add(core, attach->follow->link, &record))
+    if (!feed_link_add(core, attach->follow->link, &record, 1))
         return false;
     attach->sent = seq;
     return true;
 }
 
-static bool send_progress(struct core *core, struct follow *self, const char *key, const char *body, size_t len,
-                          bool closing)
+/* The newest progress of every unfinished step that the live ones miss. However small the window is, the next call goes
+ * on where this one ended. */
+static bool send_progress(struct core *core, struct follow *self)
 {
-    struct feed_record record = record_for(self->chat, FEED_PROGRESS);
-    record.key = text_bytes(key);
-    record.closing = closing;
-    record.body = (struct bytes){body, len};
-    return feed_link_add(core, self->link, &record);
-}
-
-/* The newest progress of every unfinished step, or only of those no snapshot tells (outside programs' steps). */
-static bool send_all_progress(struct core *core, struct follow *self, bool outside_only)
-{
-    const struct chat *chat = self->chat;
-    for (uint32_t i = 0; i < chat->progress_count; i++) {
-        const struct step_progress *progress = &chat->progress[i];
-        if (outside_only && progress->job)
+    for (uint32_t i = 0; i < self->chat->progress_count; i++) {
+        const struct step_progress *progress = &self->chat->progress[i];
+        if (progress->number <= self->progress_sent || (progress->job && progress->number <= self->progress_told))
             continue;
-        if (!send_progress(core, self, progress->key, progress->body, progress->len, false))
+        struct feed_record record = record_for(self->chat, FEED_PROGRESS);
+        record.key = text_bytes(progress->key);
+        record.body = (struct bytes){progress->body, progress->len};
+        if (!feed_link_add(core, self->link, &record, 1))
             return false;
+        self->progress_sent = progress->number;
     }
     return true;
 }
@@ -236,7 +229,7 @@ static bool send_snapshot(struct core *core, struct follow *self, struct feed_re
     record->epoch = text_bytes(self->chat->epoch);
     record->seq = record->head = self->chat->head;
     record->body = (struct bytes){snapshot.buf.data, snapshot.buf.len};
-    bool sent = snapshot.err == ERR_OK && feed_link_add(core, self->link, record);
+    bool sent = snapshot.err == ERR_OK && feed_link_add(core, self->link, record, 1);
     compose_fini(&snapshot);
     return sent;
 }
@@ -247,7 +240,7 @@ static bool send_first_reset(struct core *core, struct follow *self, struct feed
     record->epoch = text_bytes(self->chat->epoch);
     record->head = self->chat->head;
     record->body = empty_state();
-    return feed_link_add(core, self->link, record);
+    return feed_link_add(core, self->link, record, 1);
 }
 
 static bool send_reset(struct core *core, struct follow *self)
@@ -271,6 +264,7 @@ static bool send_attached_snapshot(struct core *core, struct attach *attach, enu
     if (!send_snapshot(core, follow, &record))
         return false;
     attach->sent = follow->chat->head;
+    attach->told = follow->chat->progress_newest;
     attach->state = ATTACH_REPLAY;
     if (!follow->chat->epoch[0]) { /* what it holds now, should it be answered again */
         attach->has_since = true;
@@ -290,10 +284,10 @@ static bool send_attached_resumed(struct core *core, struct attach *attach)
     record.epoch = text_bytes(follow->chat->epoch);
     record.seq = attach->since;
     record.head = follow->chat->head;
-    if (!feed_link_add(core, follow->link, &record))
+    if (!feed_link_add(core, follow->link, &record, 1))
         return false;
     attach->sent = attach->since;
-    attach->resumed = true;
+    attach->told = 0;
     attach->state = ATTACH_REPLAY;
     return true;
 }
@@ -310,16 +304,12 @@ void follow_event(struct core *core, struct chat *chat)
     }
 }
 
-void follow_progress(struct core *core, struct chat *chat, const char *key, const char *body, size_t len, bool closing)
+void follow_progress(struct core *core, struct chat *chat)
 {
     for (struct follow *self = chat->follows; self; self = self->chat_next) {
-        if (self->live == 0)
-            continue;
         bool current = !self->reset && self->sent == chat->head;
-        if (current && send_progress(core, self, key, body, len, closing))
-            continue;
-        self->progress_behind = true;
-        fall_behind(self);
+        if (self->live > 0 && !(current && send_progress(core, self)))
+            fall_behind(self);
     }
 }
 
@@ -371,10 +361,7 @@ static bool catch_up_live(struct core *core, struct follow *self)
         if (!send_event(core, self, event))
             return false;
     }
-    if (self->progress_behind && !send_all_progress(core, self, false))
-        return false;
-    self->progress_behind = false;
-    return true;
+    return send_progress(core, self);
 }
 
 static bool can_resume(const struct attach *attach)
@@ -423,16 +410,16 @@ static bool go_live(struct core *core, struct attach *attach)
     struct follow *follow = attach->follow;
     struct feed_record record = record_for(follow->chat, FEED_LIVE);
     record.attach = attach->id;
-    if (!feed_link_add(core, follow->link, &record))
+    if (!feed_link_add(core, follow->link, &record, 1))
         return false;
     attach->state = ATTACH_LIVE;
     follow->waiting = attach->next;
     follow->live++;
     follow->sent = follow->chat->head;
     follow->reset = follow->from_start = false; /* of live ones that are gone */
-    if (!send_all_progress(core, follow, !attach->resumed))
-        follow->progress_behind = true;
-    return true;
+    follow->progress_sent = 0;                  /* the others may get it once more */
+    follow->progress_told = attach->told;
+    return send_progress(core, follow);
 }
 
 static bool catch_up_attach(struct core *core, struct attach *attach)
@@ -449,7 +436,7 @@ static bool catch_up(struct core *core, struct follow *self)
     while (self->waiting)
         if (!catch_up_attach(core, self->waiting))
             return false;
-    return !self->progress_behind;
+    return true;
 }
 
 void follow_catch_up(struct core *core, struct feed_link *link)
@@ -575,8 +562,8 @@ static void range_for(struct core *core, struct follow *self, const struct range
             continue;
         if (goes_on(range))
             range_to_attach(core, attach, range);
-        else if (send_attached_snapshot(core, attach, FEED_GAP))
-            attach->resumed = false;
+        else
+            (void)send_attached_snapshot(core, attach, FEED_GAP);
     }
 }
 

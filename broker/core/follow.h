@@ -19,8 +19,9 @@ struct attach {
     struct follow *follow;
     struct attach *prev, *next; /* of the follow */
     enum attach_state state;
-    bool has_since, resumed;
+    bool has_since;
     uint64_t since, sent;
+    uint64_t told; /* its snapshot has the progress of runs up to this number; 0 = it got none */
     char epoch[EPOCH_MAX];
 };
 
@@ -36,7 +37,8 @@ struct follow {
     uint64_t sent;                  /* newest event in the live stream; meaningful while live > 0 */
     bool reset;                     /* the live ones must be told of another history first */
     bool from_start;                /* that history began while they followed: theirs from event 1 on */
-    bool progress_behind;           /* the live ones miss newest progress */
+    uint64_t progress_sent;         /* the live ones have the progress up to this number, */
+    uint64_t progress_told;         /* and need none of runs up to this one */
     bool reading;                   /* a range was asked for and has not come */
     int64_t retry_ms;               /* not asked again before this */
 };
@@ -46,8 +48,8 @@ void follow_attach(struct core *core, struct feed_link *link, struct chat *chat,
 void follow_detach(struct core *core, struct feed_link *link, uint64_t attach);
 void follow_end(struct core *core, struct follow *self); /* all its attaches */
 
-void follow_event(struct core *core, struct chat *chat); /* the chat's newest event has come into being */
-void follow_progress(struct core *core, struct chat *chat, const char *key, const char *body, size_t len, bool closing);
+void follow_event(struct core *core, struct chat *chat);    /* the chat's newest event has come into being */
+void follow_progress(struct core *core, struct chat *chat); /* its newest progress has */
 void follow_reset(struct core *core, struct chat *chat);
 void follow_range(struct core *core, const struct range *range);
 /* Lets everything on the link go on as far as window and memory allow. */

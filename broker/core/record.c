@@ -110,11 +110,11 @@ void record_progress(struct core *core, struct chat *chat, const struct draft *d
     chat->used_ms = core->now.mono_ms;
     size_t len;
     char *text = buf_steal(&body, &len);
-    if (!closing) {
+    if (!closing)
         tap(core, chat, draft->type, text, len);
-        follow_progress(core, chat, key, text, len, false);
-    }
     chat_progress_put(core, chat, key, text, len, draft->job);
+    if (!closing)
+        follow_progress(core, chat);
 }
 
 void record_reset(struct core *core, struct chat *chat)

@@ -108,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
                                      .chat_events_kept = 4,
                                      .rooms_max = 4,
                                      .link_window = 4,
+                                     .link_batch_bytes = 60 << 10,
                                      .event_bytes_max = 4096,
                                      .max_steps = 5,
                                      .remembered_max = 16,

@@ -82,6 +82,7 @@ static UNUSED void scene_init(struct scene *self)
                                             .chat_events_kept = 8,
                                             .rooms_max = 4,
                                             .link_window = 4,
+                                            .link_batch_bytes = 60 << 10,
                                             .event_bytes_max = 4096,
                                             .max_steps = 5,
                                             .remembered_max = 64,

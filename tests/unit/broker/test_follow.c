@@ -236,6 +236,82 @@ static void a_full_window_stops_the_link_and_later_nothing_is_missing(void **sta
     assert_int_equal(count_said(scene, "progress {"), 1); /* only the newest */
 }
 
+/* Starts again with batches of one record, of which `window` may be on their way. */
+static void narrow_link(struct scene *scene, uint32_t window)
+{
+    core_destroy(&scene->core);
+    scene->settings.link_window = window;
+    scene->settings.link_batch_bytes = 1;
+    scene_start_core(scene);
+    scene_link(scene);
+}
+
+static void progress_of_more_steps_than_the_window_holds_gets_through(void **state)
+{
+    struct scene *scene = *state;
+    narrow_link(scene, 1);
+    scene_attach(scene, 1, "c1", -1, NULL);
+    scene_beat(scene);
+    scene_beat(scene);
+    EXPECT_SAID(scene, "live @1");
+    for (char step = 'a'; step <= 'e'; step++) {
+        char progress[100];
+        snprintf(progress, sizeof progress, "{\"type\":\"progress\",\"step_id\":\"%c\",\"progress\":10}", step);
+        scene_publish(scene, "c1", progress);
+    }
+    scene_clear(scene);
+    scene_attach(scene, 2, "c2", -1, NULL);
+    for (int i = 0; i < 12; i++)
+        scene_beat(scene);
+    EXPECT_SAID(scene, "\"step_id\":\"b\"", "\"step_id\":\"c\"", "\"step_id\":\"d\"", "\"step_id\":\"e\"");
+    assert_int_equal(count_said(scene, "progress {"), 4); /* the first one found room */
+    EXPECT_SAID(scene, "live @2");                        /* and what else is on the link gets its turn */
+    scene_clear(scene);
+    scene_publish(scene, "c1", "{\"type\":\"progress\",\"step_id\":\"c\",\"progress\":20}");
+    assert_int_equal(count_said(scene, "progress {"), 1);
+}
+
+static void a_result_and_its_closing_progress_get_through_a_window_of_one(void **state)
+{
+    struct scene *scene = *state;
+    narrow_link(scene, 1);
+    scene_chat_with_file(scene, "c1");
+    scene_hello(scene, "w1", 1);
+    scene_attach(scene, 1, "c1", -1, NULL);
+    scene_beat(scene);
+    scene_beat(scene);
+    EXPECT_SAID(scene, "live @1");
+    scene_call(scene, CALL_EXECUTE, 1, "c1", SCENE_TWO_STEPS);
+    scene_beat(scene);
+    scene_report(scene, WORK_STEP_STARTED, "{}", "{\"index\":0}");
+    scene_clear(scene);
+    scene_report(scene, WORK_STEP_DONE, "{}",
+                 "{\"index\":0,\"spool\":{\"name\":\"spool\",\"key\":\"k/s1\",\"bytes\":5},\"result\":{}}");
+    for (int i = 0; i < 8; i++)
+        scene_beat(scene);
+    EXPECT_SAID(scene, "\"progress\":100", "event {\"type\":\"step_result\"");
+    assert_int_equal(count_said(scene, "\"status\":\"completed\""), 1);
+}
+
+static void progress_between_a_snapshot_and_its_going_live_is_not_missed(void **state)
+{
+    struct scene *scene = *state;
+    narrow_link(scene, 1);
+    scene_chat_with_file(scene, "c1");
+    scene_hello(scene, "w1", 1);
+    scene_call(scene, CALL_EXECUTE, 1, "c1", SCENE_TWO_STEPS);
+    scene_report(scene, WORK_STEP_STARTED, "{}", "{\"index\":0}");
+    scene_report(scene, WORK_PROGRESS, "{\"progress\":10}", "{\"index\":0}");
+    scene_clear(scene);
+    scene_attach(scene, 1, "c1", -1, NULL);
+    EXPECT_SAID(scene, "attached @1 snapshot", "\"progress\":10");
+    expect_not_said(scene, "live @1"); /* the window is full */
+    scene_report(scene, WORK_PROGRESS, "{\"progress\":20}", "{\"index\":0}");
+    for (int i = 0; i < 3; i++)
+        scene_beat(scene);
+    EXPECT_SAID(scene, "live @1", "progress {", "\"progress\":20");
+}
+
 static void progress_of_an_unfinished_step_follows_a_resume(void **state)
 {
     struct scene *scene = *state;
@@ -344,6 +420,9 @@ int main(void)
         SCENARIO(retention_in_the_middle_of_a_replay_is_a_gap),
         SCENARIO(retention_behind_a_full_window_is_told_as_a_reset),
         SCENARIO(a_full_window_stops_the_link_and_later_nothing_is_missing),
+        SCENARIO(progress_of_more_steps_than_the_window_holds_gets_through),
+        SCENARIO(a_result_and_its_closing_progress_get_through_a_window_of_one),
+        SCENARIO(progress_between_a_snapshot_and_its_going_live_is_not_missed),
         SCENARIO(progress_of_an_unfinished_step_follows_a_resume),
         SCENARIO(a_detached_client_gets_nothing_more),
         SCENARIO(subscribing_to_another_chat_replaces_the_attach),
