@@ -10,8 +10,10 @@
 #define SIM_RUN_TIMEOUT_MS 8000
 #define SIM_ATTEMPTS       3
 #define SIM_WINDOW         6
+#define SIM_BATCH_BYTES    6000 /* a few records, so that a window fills up while a link catches up */
 #define SIM_EVENT_BYTES    2048
 #define SIM_STEPS_MAX      4
+#define SIM_OUTSIDE_STEPS  3 /* s0, s1, s2: what an outside program tells the progress of */
 
 /* sim_broker: core, turn.c and the model store */
 enum err sim_broker_new(struct world *world) MUST_CHECK;
@@ -22,6 +24,8 @@ void sim_broker_crash(struct world *world);
 void sim_broker_feed_lost(struct world *world, struct conn *conn); /* for conn->server_lost of a FEED */
 void sim_broker_room_old(struct world *world, int chat);       /* its expiry has found it; nothing when it is no room */
 const struct core *sim_broker_core(const struct world *world); /* NULL: down */
+/* pub_seq of the newest progress it has of that outside step; 0 = none. */
+int64_t sim_broker_outside_progress(const struct world *world, int chat, int step);
 
 /* sim_gateway: link_state, pending, hub, outqueue, frames, handshake */
 enum err sim_gateway_new(struct world *world, int i) MUST_CHECK;

@@ -3,6 +3,8 @@
 #include "sim.h"
 
 #include "broker.h"
+#include "core/chat.h"
+#include "json_scan.h"
 #include "model_store.h"
 #include "outlet.h"
 #include "referee.h"
@@ -17,6 +19,7 @@
 #define INPUTS_MAX      24 /* of one turn */
 #define PEER_BYTES      5
 #define READER_US       30000
+#define LINKS_HEARD     32
 #define FRAME_BYTES_MAX ((size_t)1 << 20)
 
 /* Letters in the inbox besides those of connections. */
@@ -34,12 +37,19 @@ struct range_letter {
     struct event_row rows[];
 };
 
+/* What the gateway of a link has acknowledged, by the frames that came. */
+struct heard {
+    uint64_t link, received;
+};
+
 struct sim_broker {
     struct broker broker; /* first: outlet.h hands it back */
     struct world *world;
     struct process process;
     struct settings settings;
     struct asking *asked;
+    struct heard heard[LINKS_HEARD]; /* of the newest links */
+    size_t heard_next;
     bool room_told[CHATS]; /* that it is old: one letter at a time is on its way */
     bool fresh;
 };
@@ -68,9 +78,10 @@ enum err sim_broker_new(struct world *world)
                                .chat_events_kept = self->settings.broker.chat_events_kept,
                                .rooms_max = 2,
                                .link_window = (uint32_t)chance_between(&world->chance, 1, SIM_WINDOW),
+                               .link_batch_bytes = (uint32_t)chance_between(&world->chance, 1, SIM_BATCH_BYTES),
                                .event_bytes_max = SIM_EVENT_BYTES,
                                .max_steps = SIM_STEPS_MAX,
-                               .remembered_max = INPUTS_MAX + 8,
+                               .remembered_max = (uint32_t)chance_between(&world->chance, 1, INPUTS_MAX),
                                .save_intermediate_files = chance_hit(&world->chance, 500),
                                .workflows_path = "files",
                                .api_prefix = "/api/v1"};
@@ -111,6 +122,23 @@ struct process *sim_broker_process(struct world *world)
 const struct core *sim_broker_core(const struct world *world)
 {
     return world->broker->process.up ? world->broker->broker.core : NULL;
+}
+
+int64_t sim_broker_outside_progress(const struct world *world, int number, int step)
+{
+    const struct core *core = sim_broker_core(world);
+    const struct chat *chat = core ? chat_find(core, world_chats[number]) : NULL;
+    char key[16];
+    int64_t pub_seq = 0;
+    snprintf(key, sizeof key, "outside/s%d", step);
+    for (uint32_t i = 0; chat && i < chat->progress_count; i++) {
+        const struct step_progress *progress = &chat->progress[i];
+        struct json_members members;
+        if (strcmp(progress->key, key) == 0 &&
+            json_scan_object(progress->body, progress->len, &members, NULL) == ERR_OK)
+            json_member_int(json_members_find(&members, "pub_seq"), &pub_seq);
+    }
+    return pub_seq;
 }
 
 /* ---- life ---- */
@@ -179,8 +207,35 @@ static void send_to_peer(struct world *world, const struct peer *peer, const str
         conn_send(world, conn, SIDE_SERVER, bytes->data, bytes->len);
 }
 
+static struct heard *heard_of(struct sim_broker *self, uint64_t link)
+{
+    for (size_t i = 0; i < LINKS_HEARD; i++)
+        if (self->heard[i].link == link)
+            return &self->heard[i];
+    return NULL;
+}
+
+static void look_at_window(struct world *world, uint64_t link, const struct buf *bytes)
+{
+    struct feed_batch batch;
+    struct unpack rest;
+    struct heard *heard = heard_of(world->broker, link);
+    uint32_t window = world->broker->broker.core_settings.link_window;
+    if (!heard || feed_batch_read(&batch, &rest, bytes->data, bytes->len) != ERR_OK)
+        return;
+    if (batch.number == 0) /* its first beat: it begins, perhaps once more */
+        heard->received = 0;
+    else if (batch.number > heard->received + window)
+        world_fail(world, INV_WINDOW,
+                   "batch %llu leaves though the gateway has told of %llu only, and the window is %u",
+                   (unsigned long long)batch.number, (unsigned long long)heard->received, window);
+    else if (batch.count > 0 && batch.number == heard->received + window)
+        world_saw(world, INV_WINDOW);
+}
+
 static void send_on_link(struct world *world, uint64_t link, const struct buf *bytes)
 {
+    look_at_window(world, link, bytes);
     if (world_strikes(world, FAULT_FEED_DROP))
         return;
     for (size_t i = 0; i < world->conn_count; i++)
@@ -355,6 +410,8 @@ static struct peer peer_of(const struct letter *letter)
 static void link_input(struct sim_broker *self, enum input_kind kind, uint64_t link)
 {
     TRACE(self->world, "broker < link %016llx %s", (unsigned long long)link, kind == INPUT_LINK_OPEN ? "open" : "gone");
+    if (kind == INPUT_LINK_OPEN && !heard_of(self, link))
+        self->heard[self->heard_next++ % LINKS_HEARD] = (struct heard){.link = link};
     turn_input(&self->broker, &(struct input){.kind = kind, .of.link = link});
 }
 
@@ -383,6 +440,9 @@ static void take_request(struct sim_broker *self, const struct letter *letter)
           frame.has_since ? (long long)frame.since : -1LL, (unsigned long long)frame.number, frame.id[0], frame.id[1]);
     if (frame.kind == REQUEST_CALL)
         referee_call_arrives(self->world, &frame);
+    struct heard *heard = frame.kind == REQUEST_BEAT ? heard_of(self, frame.link) : NULL;
+    if (heard && frame.number > heard->received)
+        heard->received = frame.number;
     turn_input(&self->broker, &input);
 }
 

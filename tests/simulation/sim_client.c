@@ -288,6 +288,7 @@ void sim_client_start(struct world *world, int i)
         resume_init(&self->held[chat], "", 0);
     self->step_count = self->ended_count = 0;
     memset(self->wanted, 0, sizeof self->wanted);
+    memset(self->outside, 0, sizeof self->outside);
     self->retry_due = false;
     process_start(world, &self->process);
     come_again(self);
@@ -317,6 +318,19 @@ static bool is_behind(const struct sim_client *self, int number, char *out, size
     return true;
 }
 
+static bool misses_progress(const struct sim_client *self, int chat, char *out, size_t size)
+{
+    for (int step = 0; step < SIM_OUTSIDE_STEPS; step++) {
+        int64_t newest = sim_broker_outside_progress(self->world, chat, step);
+        if (newest == 0 || self->outside[chat][step] == newest)
+            continue;
+        snprintf(out, size, "client %d holds progress %" PRId64 " of step s%d of %s, not %" PRId64, self->number,
+                 self->outside[chat][step], step, world_chats[chat], newest);
+        return true;
+    }
+    return false;
+}
+
 const char *sim_client_behind(const struct world *world, int i, enum invariant *blame)
 {
     static char text[JOB_ID_MAX + 200];
@@ -330,6 +344,10 @@ const char *sim_client_behind(const struct world *world, int i, enum invariant *
         *blame = sim_client_count(self->follows) > 1 ? INV_ADD_KEEPS : INV_CLIENT_CATCHES_UP;
         return text;
     }
+    *blame = INV_PROGRESS_COMES;
+    for (int chat = 0; chat < CHATS; chat++)
+        if (self->follows[chat] && misses_progress(self, chat, text, sizeof text))
+            return text;
     if (!self->cancelled[0])
         return NULL;
     *blame = INV_CANCEL_TOLD;

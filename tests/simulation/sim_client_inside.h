@@ -50,6 +50,7 @@ struct sim_client {
     size_t step_count;
     char ended[JOBS_SEEN][TEXT_MAX];
     size_t ended_count;
+    int64_t outside[CHATS][SIM_OUTSIDE_STEPS]; /* pub_seq of the newest progress of each */
 };
 
 size_t sim_client_count(const bool chats[CHATS]);

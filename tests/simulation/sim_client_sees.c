@@ -270,11 +270,22 @@ static void see_record(struct sim_client *self, int chat, const struct seen *see
     }
 }
 
+static void see_outside_progress(struct sim_client *self, int chat, const struct seen *seen)
+{
+    int step = seen->step[0] == 's' ? seen->step[1] - '0' : -1;
+    if (step < 0 || step >= SIM_OUTSIDE_STEPS)
+        return;
+    world_saw(self->world, INV_PROGRESS_COMES);
+    self->outside[chat][step] = read_number(seen, "pub_seq");
+}
+
 static void see_progress(struct sim_client *self, int chat, const struct seen *seen)
 {
     struct world *world = self->world;
-    if (!seen->job[0] || !seen->step[0])
-        return; /* of an outside program */
+    if (!seen->job[0] || !seen->step[0]) {
+        see_outside_progress(self, chat, seen);
+        return;
+    }
     struct step_seen *step = step_of(self, seen, chat);
     step->done = step->done && seen->attempt <= step->done_attempt;
     if (step->done || has_ended(self, seen->job))

@@ -42,9 +42,9 @@ static void broken(struct world *world, struct conn *conn)
     process_wake(world, &self->process);
 }
 
-static void compose(struct sim_publisher *self, const char *type, const char *more)
+static void compose(struct sim_publisher *self, int chat, const char *type, const char *more)
 {
-    self->chat = (int)chance_below(&self->world->chance, CHATS);
+    self->chat = chat;
     self->count++;
     snprintf(self->event_id, sizeof self->event_id, "p%d-%llu", self->number, (unsigned long long)self->count);
     self->len = (size_t)snprintf(self->message, sizeof self->message,
@@ -65,19 +65,24 @@ static void publish(struct sim_publisher *self)
     struct chance *chance = &self->world->chance;
     if (chance_hit(chance, 200)) /* large ones make batches and queues full */
         snprintf(more, sizeof more, ",\"text\":\"%0*d\"", (int)chance_between(chance, 50, 300), 7);
-    compose(self, "note", more);
+    compose(self, (int)chance_below(chance, CHATS), "note", more);
     self->waiting = self->acknowledged;
     send_again(self);
 }
 
+/* Of some steps of one chat, in one go. */
 static void publish_progress(struct sim_publisher *self)
 {
-    char more[120];
     struct chance *chance = &self->world->chance;
-    snprintf(more, sizeof more, ",\"step_id\":\"s%u\",\"progress\":%u,\"status\":\"%s\"", chance_below(chance, 3),
-             chance_below(chance, 101), chance_hit(chance, 200) ? "completed" : "running");
-    compose(self, "progress", more);
-    send_again(self);
+    int chat = (int)chance_below(chance, CHATS);
+    for (uint32_t left = 1 + chance_below(chance, SIM_OUTSIDE_STEPS); left > 0; left--) {
+        char more[120];
+        snprintf(more, sizeof more, ",\"step_id\":\"s%u\",\"progress\":%u,\"status\":\"%s\"",
+                 chance_below(chance, SIM_OUTSIDE_STEPS), chance_below(chance, 101),
+                 chance_hit(chance, 200) ? "completed" : "running");
+        compose(self, chat, "progress", more);
+        send_again(self);
+    }
 }
 
 static void take_answer(struct sim_publisher *self, const struct letter *letter)

@@ -406,10 +406,11 @@ void sim_worker_drain(struct world *world, int i)
         return;
     TRACE(world, "worker %d drains", i);
     keeper_drain(self->keeper);
+    int64_t patience_ms = chance_between(&world->chance, 0, DRAIN_MS);
     self->phase = DRAINING;
-    self->phase_ends_ms = world_mono_ms(world) + DRAIN_MS;
+    self->phase_ends_ms = world_mono_ms(world) + patience_ms;
     process_wake(world, &self->process);
-    wake_in(self, DRAIN_MS * 1000);
+    wake_in(self, patience_ms * 1000);
 }
 
 uint32_t sim_worker_slots(const struct world *world, int i)
