@@ -1,7 +1,10 @@
 #include "clock.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#define LAST_SECOND INT64_C(253402214400) /* 9999-12-31: in every zone still of that year */
 
 static int64_t read_us(clockid_t which)
 {
@@ -71,9 +74,23 @@ size_t clock_rfc3339(int64_t wall_us, char out[CLOCK_TEXT_MAX])
     return iso(wall_us, "Z", out);
 }
 
-size_t clock_rfc3339_offset(int64_t wall_us, char out[CLOCK_TEXT_MAX])
+/* Minutes ahead of UTC at that time; 0 outside the years the format knows. */
+static int zone_minutes(int64_t wall_us)
 {
-    return iso(wall_us, "+00:00", out);
+    struct tm t;
+    time_t seconds = (time_t)(wall_us / 1000000);
+    bool usual = seconds > 0 && seconds < LAST_SECOND;
+    return usual && localtime_r(&seconds, &t) ? (int)(t.tm_gmtoff / 60) : 0;
+}
+
+size_t clock_rfc3339_local(int64_t wall_us, char out[CLOCK_TEXT_MAX])
+{
+    int minutes = zone_minutes(wall_us), distance = abs(minutes);
+    char zone[] = "+00:00";
+    zone[0] = minutes < 0 ? '-' : '+';
+    put_digits(zone + 1, distance / 60, 2);
+    put_digits(zone + 4, distance % 60, 2);
+    return iso(wall_us + (int64_t)minutes * 60000000, zone, out);
 }
 
 size_t clock_iso_naive(int64_t wall_us, char out[CLOCK_TEXT_MAX])

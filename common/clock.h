@@ -14,8 +14,8 @@ int64_t clock_wall_us(void);      /* microseconds since the Unix epoch, UTC */
 
 /* RFC 3339, UTC, microseconds, `Z`: 2026-11-22T17:39:22.721654Z. Returns the length; NUL-terminated. */
 size_t clock_rfc3339(int64_t wall_us, char out[CLOCK_TEXT_MAX]);
-/* The same with `+00:00` instead of `Z` (the envelope's requested_time). */
-size_t clock_rfc3339_offset(int64_t wall_us, char out[CLOCK_TEXT_MAX]);
+/* The same in the system's time zone with its offset, `+01:00` (the envelope's requested_time). */
+size_t clock_rfc3339_local(int64_t wall_us, char out[CLOCK_TEXT_MAX]);
 /* UTC ISO without zone, as conversation objects carry it: 2026-11-22T17:39:22.721654. */
 size_t clock_iso_naive(int64_t wall_us, char out[CLOCK_TEXT_MAX]);
 /* strftime in UTC: "%Y%m%d_%H%M%S", "%Y/%m". */

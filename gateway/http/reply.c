@@ -16,7 +16,7 @@
 static enum err add_meta(const struct envelope *envelope, struct buf *out)
 {
     char time[CLOCK_TEXT_MAX];
-    clock_rfc3339_offset(envelope->wall_us, time);
+    clock_rfc3339_local(envelope->wall_us, time);
     enum err err = buf_add_text(out, "\"meta\":{");
     if (err == ERR_OK)
         err = json_text_member(out, "api_version", envelope->api_version);
