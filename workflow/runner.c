@@ -217,6 +217,7 @@ static void describe(const struct runner *self, const char *stem, int64_t starte
                          .memory_bytes_max = self->limits.memory_bytes,
                          .started_us = started_us,
                          .excel_deflate_level = (int)settings->excel.compression_level,
+                         .excel_sheet_name = settings->excel.default_sheet_name,
                          .excel_column_width_max = settings->excel.max_column_width,
                          .excel_info_sheet = settings->excel.include_info_sheet,
                          .backup_original = settings->normalization.backup_original};

@@ -98,6 +98,7 @@ int main(int argc, char **argv)
                  .memory_bytes_max = 1ull << 30,
                  .started_us = clock_wall_us(),
                  .excel_deflate_level = 6,
+                 .excel_sheet_name = "Sheet1",
                  .excel_column_width_max = 50,
                  .excel_info_sheet = true},
         .input = argv[3],

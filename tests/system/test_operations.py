@@ -1,6 +1,10 @@
 """Every operation through REST and WebSocket, with the arguments that the forms of the existing web front end send for it, by
 their names and with their defaults (two operations have no form)."""
 
+import io
+import re
+import zipfile
+
 import pytest
 
 from reader import Reader
@@ -80,6 +84,14 @@ def test_a_form_makes_the_table_it_promises(shared_stack, operation):
 def test_a_form_writes_the_text_it_promises(shared_stack, operation):
     arguments, text = TEXTS[operation]
     assert text in read_file(shared_stack, run(shared_stack, operation, arguments)[0])
+
+
+def test_workbooks_are_made_as_configured(make_stack):
+    stack = make_stack(settings={"excel.default_sheet_name": "Daten", "excel.include_info_sheet": False})
+    for arguments, sheet in (({}, "Daten"), ({"sheet_name": "Mine"}, "Mine")):
+        result = run(stack, "csv/convert-to-excel", arguments)[0]
+        with zipfile.ZipFile(io.BytesIO(stack.get(result["download_url"]).body)) as workbook:
+            assert re.findall('<sheet name="([^"]*)"', workbook.read("xl/workbook.xml").decode()) == [sheet]
 
 
 def test_columns_are_extracted_as_data(shared_stack):

@@ -2,7 +2,7 @@
 #include "operations/step.h"
 
 struct convert {
-    const char *sheet_name; /* NULL: the standard one */
+    const char *sheet_name; /* NULL: the configured one */
 };
 
 static enum err convert_check(void *state, const struct arguments *given, struct fault *why)
@@ -18,7 +18,8 @@ static enum err convert_begin(void *state, struct step *step, const struct colum
 {
     const struct convert *self = state;
     struct layout look = *step_look(step);
-    look.sheet_name = self->sheet_name;
+    if (self->sheet_name)
+        look.sheet_name = self->sheet_name;
     return step_begin_table(step, "xlsx", in, &look, why);
 }
 
@@ -29,7 +30,7 @@ static enum err convert_row(void *state, struct step *step, const struct row *in
 }
 
 static const struct argument convert_arguments[] = {
-    {"sheet_name", NULL, ARGUMENT_TEXT, "\"Sheet1\"", "name of the sheet; empty: Sheet1"},
+    {"sheet_name", NULL, ARGUMENT_TEXT, NULL, "name of the sheet; without it, or empty, `excel.default_sheet_name`"},
     {.name = NULL},
 };
 

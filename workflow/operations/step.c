@@ -276,6 +276,7 @@ static enum err prepare(struct step *step, struct fault *why)
     const struct step_plan *plan = step->plan;
     const struct operation *operation = step->operation;
     step->look = operation->look;
+    step->look.sheet_name = plan->excel_sheet_name;
     step->look.info_sheet &= plan->excel_info_sheet;
     step->look.column_width_max = plan->excel_column_width_max;
     step->look.deflate_level = plan->excel_deflate_level;

@@ -60,6 +60,7 @@ struct step_plan {
     uint64_t memory_bytes_max; /* what an operation may remember (keys, a held row); 0 = no limit */
     int64_t started_us;        /* time of the Info sheet, UTC */
     int excel_deflate_level;
+    const char *excel_sheet_name; /* where the step names none; NULL = "Sheet1" */
     uint32_t excel_column_width_max;
     bool excel_info_sheet;
     bool backup_original;

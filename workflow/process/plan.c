@@ -18,14 +18,14 @@ static json_t *side_list(const struct plan *self)
 
 static json_t *to_json(const struct plan *self)
 {
-    return json_pack("{s:s, s:O, s:s, s:s, s:s, s:O, s:b, s:b, s:o, s:I, s:I, s:I, s:i, s:I, s:b, s:b}", "operation",
-                     self->operation, "arguments", self->arguments, "input_name", self->input_name, "stem", self->stem,
-                     "name_base", self->name_base, "taken", self->taken, "has_output", self->has_output, "has_spool",
-                     self->has_spool, "sides", side_list(self), "output_bytes_max", (json_int_t)self->output_bytes_max,
-                     "memory_bytes_max", (json_int_t)self->memory_bytes_max, "started_us", (json_int_t)self->started_us,
-                     "deflate_level", self->excel_deflate_level, "column_width_max",
-                     (json_int_t)self->excel_column_width_max, "info_sheet", self->excel_info_sheet, "backup_original",
-                     self->backup_original);
+    return json_pack("{s:s, s:O, s:s, s:s, s:s, s:O, s:b, s:b, s:o, s:I, s:I, s:I, s:i, s:s*, s:I, s:b, s:b}",
+                     "operation", self->operation, "arguments", self->arguments, "input_name", self->input_name, "stem",
+                     self->stem, "name_base", self->name_base, "taken", self->taken, "has_output", self->has_output,
+                     "has_spool", self->has_spool, "sides", side_list(self), "output_bytes_max",
+                     (json_int_t)self->output_bytes_max, "memory_bytes_max", (json_int_t)self->memory_bytes_max,
+                     "started_us", (json_int_t)self->started_us, "deflate_level", self->excel_deflate_level,
+                     "sheet_name", self->excel_sheet_name, "column_width_max", (json_int_t)self->excel_column_width_max,
+                     "info_sheet", self->excel_info_sheet, "backup_original", self->backup_original);
 }
 
 static enum err write_whole(int fd, const char *text, size_t len)
@@ -93,13 +93,13 @@ enum err plan_read(struct plan *out, int fd, struct fault *why)
     json_t *arguments, *sides;
     json_int_t output_bytes, memory_bytes, started, width;
     int has_output, has_spool, info_sheet, backup_original;
-    int bad =
-        json_unpack(out->root, "{s:s, s:o, s:s, s:s, s:s, s:o, s:b, s:b, s:o, s:I, s:I, s:I, s:i, s:I, s:b, s:b}",
-                    "operation", &out->operation, "arguments", &arguments, "input_name", &out->input_name, "stem",
-                    &out->stem, "name_base", &out->name_base, "taken", &out->taken, "has_output", &has_output,
-                    "has_spool", &has_spool, "sides", &sides, "output_bytes_max", &output_bytes, "memory_bytes_max",
-                    &memory_bytes, "started_us", &started, "deflate_level", &out->excel_deflate_level,
-                    "column_width_max", &width, "info_sheet", &info_sheet, "backup_original", &backup_original);
+    int bad = json_unpack(
+        out->root, "{s:s, s:o, s:s, s:s, s:s, s:o, s:b, s:b, s:o, s:I, s:I, s:I, s:i, s?s, s:I, s:b, s:b}", "operation",
+        &out->operation, "arguments", &arguments, "input_name", &out->input_name, "stem", &out->stem, "name_base",
+        &out->name_base, "taken", &out->taken, "has_output", &has_output, "has_spool", &has_spool, "sides", &sides,
+        "output_bytes_max", &output_bytes, "memory_bytes_max", &memory_bytes, "started_us", &started, "deflate_level",
+        &out->excel_deflate_level, "sheet_name", &out->excel_sheet_name, "column_width_max", &width, "info_sheet",
+        &info_sheet, "backup_original", &backup_original);
     if (bad)
         return fault_set(why, ERR_INTERNAL, "the step's plan is incomplete");
     out->arguments = arguments;

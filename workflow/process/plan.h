@@ -20,6 +20,7 @@ struct plan {
     uint64_t output_bytes_max, memory_bytes_max;
     int64_t started_us;
     int excel_deflate_level;
+    const char *excel_sheet_name; /* NULL = "Sheet1" */
     uint32_t excel_column_width_max;
     bool excel_info_sheet;
     bool backup_original;

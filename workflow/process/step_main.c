@@ -165,6 +165,7 @@ static enum err run_plan(step_function *run, struct context *self, struct fault 
                              .memory_bytes_max = plan->memory_bytes_max,
                              .started_us = plan->started_us,
                              .excel_deflate_level = plan->excel_deflate_level,
+                             .excel_sheet_name = plan->excel_sheet_name,
                              .excel_column_width_max = plan->excel_column_width_max,
                              .excel_info_sheet = plan->excel_info_sheet,
                              .backup_original = plan->backup_original,

@@ -37,6 +37,27 @@ static void the_sheet_gets_its_name(void **state)
     step_case_fini(&self);
 }
 
+/* The configuration's name, unless the step says another. */
+static void a_sheet_without_a_name_gets_the_usual_one(void **state)
+{
+    (void)state;
+    static const char *const wanted[][2] = {
+        {"{}", "Daten"}, {"{\"sheet_name\": \"\"}", "Daten"}, {"{\"sheet_name\": \"Mine\"}", "Mine"}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        struct step_case self = {.operation = "csv/convert-to-excel",
+                                 .arguments = wanted[i][0],
+                                 .input = csv,
+                                 .plan = {.excel_sheet_name = "Daten"}};
+        step_case_run(&self);
+        assert_string_equal(self.why.text, "");
+        struct source *source;
+        const struct read_options named = {.sheet = wanted[i][1]};
+        assert_int_equal(source_open(&source, self.plan.output_fd, "out.xlsx", &named, NULL), ERR_OK);
+        source_destroy(&source);
+        step_case_fini(&self);
+    }
+}
+
 static void a_bad_sheet_name_is_named(void **state)
 {
     (void)state;
@@ -53,6 +74,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell_stays_text),
         cmocka_unit_test(the_sheet_gets_its_name),
+        cmocka_unit_test(a_sheet_without_a_name_gets_the_usual_one),
         cmocka_unit_test(a_bad_sheet_name_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
