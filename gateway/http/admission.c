@@ -9,15 +9,24 @@
 #define FORM_AROUND_MAX   (64 * 1024) /* what a form may hold beside its file: boundaries, part headers, small fields */
 #define PREFLIGHT_MAX_AGE 600
 
-static uint64_t body_max(const struct request *request)
+static void set_body_max(struct request *request)
 {
+    const struct settings *settings = request->settings;
     switch (request->match.route->body) {
-    case ROUTE_BODY_STREAM: return request->settings->file.max_file_size_mb * MIB + FORM_AROUND_MAX;
-    case ROUTE_BODY_DUMP: return request->settings->chat_workflows.dump.upload_mb_max * MIB + FORM_AROUND_MAX;
+    case ROUTE_BODY_STREAM:
+        request->body_max = settings->file.max_file_size_mb * MIB + FORM_AROUND_MAX;
+        request->body_max_key = "file.max_file_size_mb";
+        break;
+    case ROUTE_BODY_DUMP:
+        request->body_max = settings->chat_workflows.dump.upload_mb_max * MIB + FORM_AROUND_MAX;
+        request->body_max_key = "chat_workflows.dump.upload_mb_max";
+        break;
     case ROUTE_BODY_DROPPED:
-    case ROUTE_BODY_JSON: return request->settings->http.json_bytes_max;
+    case ROUTE_BODY_JSON:
+        request->body_max = settings->http.json_bytes_max;
+        request->body_max_key = "http.json_bytes_max";
+        break;
     }
-    return 0;
 }
 
 static bool refused(struct request *request, const struct admission *admission)
@@ -53,11 +62,12 @@ static void answer_preflight(struct request *request)
         reply_field(request, "Access-Control-Allow-Headers", "%s", wanted);
 }
 
-static void answer_wrong_method(struct request *request)
+static void answer_wrong_method(struct request *request, const char *method)
 {
     struct buf allow = BUF_INIT(256);
-    reply_error(request, 405, "Method not allowed");
-    if (route_allow(request->match.methods, &allow) == ERR_OK && buf_text(&allow))
+    bool known = route_allow(request->match.methods, &allow) == ERR_OK && buf_text(&allow);
+    reply_error(request, 405, "Method %.32s is not allowed here; allowed: %s", method, known ? buf_text(&allow) : "");
+    if (known)
         reply_field(request, "Allow", "%s", buf_text(&allow));
     buf_fini(&allow);
 }
@@ -73,7 +83,7 @@ static bool find_route(struct request *request, const struct admission *admissio
     if (!request->match.methods)
         reply_no_route(request);
     else if (!request->match.route)
-        answer_wrong_method(request);
+        answer_wrong_method(request, admission->method);
     else if (request->match.route->needs_chats && !request->settings->chat_workflows.enabled)
         reply_unavailable(request, "Chat workflows are switched off (chat_workflows.enabled is false)");
     return !request->answer.ready;
@@ -81,13 +91,14 @@ static bool find_route(struct request *request, const struct admission *admissio
 
 static bool body_acceptable(struct request *request)
 {
-    request->body_max = body_max(request);
+    set_body_max(request);
     request->body = BUF_INIT((size_t)request->settings->http.json_bytes_max);
     const char *type = request_field(request, "Content-Type");
     bool json = request->match.route->body == ROUTE_BODY_JSON;
     if (request->framing.content_length > request->body_max)
-        reply_error(request, 413, "The body has %llu bytes; at most %llu are accepted",
-                    (unsigned long long)request->framing.content_length, (unsigned long long)request->body_max);
+        reply_error(request, 413, "The body has %llu bytes; at most %llu are accepted (%s)",
+                    (unsigned long long)request->framing.content_length, (unsigned long long)request->body_max,
+                    request->body_max_key);
     else if (json && request->framing.has_body && (!type || !field_media_type_is(type, "application/json")))
         reply_error(request, 415, "The Content-Type must be application/json");
     return !request->answer.ready;

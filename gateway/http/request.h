@@ -85,7 +85,8 @@ struct request {
     bool seen;           /* the header has been decided on */
     uint64_t body_bytes; /* read so far */
     uint64_t body_max;
-    void *connection; /* the library's */
+    const char *body_max_key; /* the setting that says so */
+    void *connection;         /* the library's */
     struct watched *watched;
     struct held *held;
     request_step *then; /* set while a wait is asked for */

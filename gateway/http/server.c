@@ -173,7 +173,8 @@ static void add_body(struct server *self, struct request *request, const char *b
     if (request->answer.ready)
         return; /* refused in its middle: the rest is read and dropped */
     if (request->body_bytes > request->body_max) {
-        reply_error(request, 413, "The body has more than %llu bytes", (unsigned long long)request->body_max);
+        reply_error(request, 413, "The body has more than %llu bytes (%s)", (unsigned long long)request->body_max,
+                    request->body_max_key);
         return;
     }
     const struct route *route = request->match.route;

@@ -76,7 +76,8 @@ static enum err write_part(void *context, const char *bytes, size_t len, struct 
         return ERR_OK;
     self->bytes += len;
     if (self->bytes > self->bytes_max)
-        return fault_set(why, ERR_TOO_LARGE, "The file has more than %llu bytes", (unsigned long long)self->bytes_max);
+        return fault_set(why, ERR_TOO_LARGE, "'%s' has more than %llu bytes (file.max_file_size_mb)", self->name,
+                         (unsigned long long)self->bytes_max);
     while (len > 0) {
         ssize_t written = write(self->object.fd, bytes, len);
         if (written < 0 && errno != EINTR)

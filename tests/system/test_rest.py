@@ -40,6 +40,7 @@ def test_wrong_method_names_the_right_ones(shared_stack):
     assert (answer.status, answer.json["status_code"]) == (405, 405)
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST", "OPTIONS"}
     assert answer.data == {"error_type": "Error", "details": None}
+    assert answer.message == "Method PUT is not allowed here; allowed: " + answer.headers["Allow"]
 
 
 def test_head_is_get_without_a_body(shared_stack):
