@@ -96,11 +96,14 @@ static bool take_publish(struct broker *self, struct parts *parts)
 
 static bool take_publish_ack(struct broker *self, struct parts *parts)
 {
-    struct input input = {.kind = INPUT_OUTSIDE};
-    if (parts->count != 3 || !peer_of(parts, &input.peer))
+    struct input input = {.kind = INPUT_OUTSIDE, .of.outside = {.chat = {"", 0}, .json = {"", 0}}};
+    if (!peer_of(parts, &input.peer))
         return false;
-    input.of.outside.chat = part(parts, 1);
-    input.of.outside.json = part(parts, 2);
+    input.of.outside.misframed = parts->count != 3;
+    if (parts->count == 3) {
+        input.of.outside.chat = part(parts, 1);
+        input.of.outside.json = part(parts, 2);
+    }
     turn_input(self, &input);
     return true;
 }

@@ -20,3 +20,12 @@ const struct event_type *event_type_find(const char *name, size_t len)
             return type;
     return NULL;
 }
+
+bool event_is_gateway_word(const char *name)
+{
+    static const char *const words[] = {"connected", "unsubscribed", "pong", "ack"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i], name) == 0)
+            return true;
+    return false;
+}

@@ -18,5 +18,7 @@ struct event_type {
 
 extern const struct event_type event_types[];                           /* ended by name NULL */
 const struct event_type *event_type_find(const char *name, size_t len); /* NULL = unknown: a durable event */
+/* Whether the word is a gateway's, of what it says to one socket ("connected"): no event has such a type. */
+bool event_is_gateway_word(const char *name);
 
 #endif

@@ -54,7 +54,8 @@ struct input {
         } request;
         const struct work_frame *work;
         struct {
-            struct bytes chat, json;
+            struct bytes chat, json; /* both empty when misframed: not the frames of an event */
+            bool misframed;
             uint64_t prior_seq; /* the record knows this event_id under this number; 0 = no */
         } outside;
         uint64_t link;

@@ -94,6 +94,8 @@ static bool read_told(const struct core *core, struct bytes json, struct told *o
     out->known = event_type_find(out->type, strlen(out->type));
     if (out->known && !out->known->outside)
         return fault_set(why, ERR_DENIED, "'%s' is the broker's own word", out->type) == ERR_OK;
+    if (event_is_gateway_word(out->type))
+        return fault_set(why, ERR_DENIED, "'%s' is the gateway's own word", out->type) == ERR_OK;
     return true;
 }
 
@@ -237,6 +239,10 @@ void handle_outside(struct core *core, const struct input *input)
     char id[ID_CHAT_MAX + 1];
     struct told told;
     struct fault why;
+    if (input->of.outside.misframed) {
+        refuse(core, &input->peer, "An event is two frames: chat id and JSON");
+        return;
+    }
     struct chat *chat = outside_chat(input, id) ? chat_find(core, id) : NULL;
     if (!chat) {
         refuse(core, &input->peer, "Invalid chat id");

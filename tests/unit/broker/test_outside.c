@@ -62,6 +62,10 @@ static void what_outsiders_may_not_say_is_refused(void **state)
     const char *const refused[][2] = {
         {"c1", "{\"type\":\"workflow_completed\"}"},
         {"c1", "{\"type\":\"workflow_started\"}"},
+        {"c1", "{\"type\":\"connected\",\"resume\":\"reset\"}"},
+        {"c1", "{\"type\":\"unsubscribed\"}"},
+        {"c1", "{\"type\":\"pong\"}"},
+        {"c1", "{\"type\":\"ack\"}"},
         {"c1", "{\"no\":\"type\"}"},
         {"c1", "{\"type\":5}"},
         {"c1", "{\"type\":\"\"}"},
