@@ -1,19 +1,22 @@
 /* excel/extract-columns-to-file: the named columns in the order asked for.
- * A column asked for twice comes twice, the second time under the name a reader would give it ("id.1"). */
+ * A column asked for twice comes twice under its name; a reader tells the second from the first ("id.1"). */
 #include "buf.h"
 #include "operations/row_set.h"
 #include "operations/step.h"
-#include "table/header.h"
+#include "table/source.h"
 
 #include <stdlib.h>
+
+_Static_assert(ARGUMENT_ITEMS_MAX <= SOURCE_COLUMNS_MAX, "the columns asked for fit into a table");
 
 struct extract {
     const struct arguments *given;
     uint32_t count;
     uint32_t *index;   /* of the i-th column asked for */
-    struct cell *cell; /* the row being built */
-    bool blank;        /* all of `cell` are empty */
-    struct header header;
+    struct cell *name; /* in the order asked for */
+    struct columns columns;
+    struct cell *cell;    /* the row being built */
+    bool blank;           /* all of `cell` are empty */
     struct row_set *seen; /* NULL when duplicates stay */
 };
 
@@ -36,7 +39,7 @@ static enum err find_columns(struct extract *self, const struct columns *in, str
         const char *name = arguments_item(self->given, "columns", i);
         int64_t index = columns_find(in, name, strlen(name));
         self->index[i] = index < 0 ? 0 : (uint32_t)index;
-        self->cell[i] = cell_text(name, strlen(name));
+        self->name[i] = cell_text(name, strlen(name));
         if (index < 0 && err != ERR_FULL)
             err = buf_printf(&missing, "%s%s", missing.len ? ", " : "", name);
     }
@@ -52,15 +55,15 @@ static enum err extract_begin(void *state, struct step *step, const struct colum
 {
     struct extract *self = state;
     self->index = calloc(self->count, sizeof *self->index);
+    self->name = calloc(self->count, sizeof *self->name);
     self->cell = calloc(self->count, sizeof *self->cell);
-    if (!self->index || !self->cell)
+    if (!self->index || !self->name || !self->cell)
         return fault_set(why, ERR_MEMORY, "Out of memory while choosing columns");
     enum err err = find_columns(self, in, why);
     if (err == ERR_OK && arguments_truth(self->given, "remove_duplicates"))
         err = row_set_new(&self->seen, step_memory_max(step), why);
-    if (err == ERR_OK)
-        err = header_make(&self->header, self->cell, self->count, why);
-    return err == ERR_OK ? step_begin_table(step, "xlsx", &self->header.columns, step_look(step), why) : err;
+    self->columns = (struct columns){.count = self->count, .name = self->name};
+    return err == ERR_OK ? step_begin_table(step, "xlsx", &self->columns, step_look(step), why) : err;
 }
 
 static enum err extract_row(void *state, struct step *step, const struct row *in, struct fault *why)
@@ -83,8 +86,8 @@ static void extract_fini(void *state)
 {
     struct extract *self = state;
     row_set_destroy(&self->seen);
-    header_fini(&self->header);
     free(self->index);
+    free(self->name);
     free(self->cell);
 }
 

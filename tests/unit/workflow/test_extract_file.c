@@ -28,6 +28,27 @@ static void a_column_asked_for_twice_comes_twice(void **state)
     extracts("{\"columns\": [\"age\", \"age\"], \"remove_duplicates\": true}", "age|age.1\n5|5\n7|7\n6|6\n");
 }
 
+static void the_file_has_the_names_asked_for(void **state)
+{
+    (void)state;
+    struct step_case self = {.operation = "excel/extract-columns-to-file",
+                             .arguments = "{\"columns\": [\"age\", \"id\", \"age\"]}",
+                             .input = csv,
+                             .plan = {.excel_info_sheet = true}};
+    step_case_run(&self);
+    assert_string_equal(self.why.text, "");
+    struct source *source;
+    const struct read_options info_sheet = {.sheet = "Info"};
+    struct row row;
+    assert_int_equal(source_open(&source, self.plan.output_fd, "out.xlsx", &info_sheet, NULL), ERR_OK);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(source_next(source, &row, NULL), ERR_OK);
+    assert_int_equal(row.cell[1].len, strlen("age, id, age"));
+    assert_memory_equal(row.cell[1].is.text, "age, id, age", row.cell[1].len);
+    source_destroy(&source);
+    step_case_fini(&self);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -67,6 +88,7 @@ int main(void)
         cmocka_unit_test(columns_come_in_the_order_asked_for),
         cmocka_unit_test(duplicates_are_whole_extracted_rows_and_the_first_stays),
         cmocka_unit_test(a_column_asked_for_twice_comes_twice),
+        cmocka_unit_test(the_file_has_the_names_asked_for),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(what_it_remembers_is_bounded),
     };
