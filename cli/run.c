@@ -378,6 +378,8 @@ int run_verb(int argc, char **argv)
     enum err err = read_steps(self.steps_file, &steps, &why);
     if (err == ERR_OK && access(self.file, R_OK) != 0)
         err = fault_errno(&why, "%s", self.file);
+    if (err == ERR_OK && is_folder(self.file))
+        err = fault_set(&why, ERR_INVALID, "%s: is a folder, not a file", self.file);
     if (err == ERR_OK && !is_folder(self.out))
         err = fault_set(&why, ERR_NOT_FOUND, "%s: is not a folder", self.out);
     if (err == ERR_OK && run_view_init(&self.view, steps) != ERR_OK)

@@ -301,6 +301,7 @@ def test_run_without_a_server_fails_at_once(tmp_path):
         (["publish", "c", "{}", "--bogus"], "usage: sheetwire publish"),
         (["help", "tial"], "did you mean 'tail'?"),
         (["run", "/nowhere.csv", "--steps", STEPS], "/nowhere.csv"),
+        (["run", "/", "--steps", STEPS], "/: is a folder, not a file"),
         (["run", TIMEZONES, "--steps", TIMEZONES], "timezones.csv:1:"),
         (["run", TIMEZONES, "--steps", STEPS, "--out", "/nowhere"], "/nowhere: is not a folder"),
         (["tail"], "usage: sheetwire tail"),
