@@ -95,6 +95,12 @@ static void ended(struct request *request, const struct ask_answer *answer)
         reply_results(request, answer);
 }
 
+/* A byte order mark before JSON is to be ignored or refused (RFC 8259, 8.1); some clients on Windows send one. */
+static size_t mark_len(const struct buf *body)
+{
+    return body->len >= 3 && memcmp(body->data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 /* The steps pass through as they came; false: the request is answered. */
 static bool find_steps(struct request *request, struct json_span *steps)
 {
@@ -104,8 +110,9 @@ static bool find_steps(struct request *request, struct json_span *steps)
         reply_error(request, 422, "No steps provided");
         return false;
     }
-    if (json_scan_object(request->body.data, request->body.len, &members, &why) != ERR_OK) {
-        reply_error(request, 400, "The body is not a JSON object: %s", why.text);
+    size_t skip = mark_len(&request->body);
+    if (json_scan_object(request->body.data + skip, request->body.len - skip, &members, &why) != ERR_OK) {
+        reply_error(request, 400, "The body cannot be read as JSON: %s", why.text);
         return false;
     }
     const struct json_member *member = json_members_find(&members, "steps");
