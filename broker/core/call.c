@@ -332,9 +332,11 @@ static void add_upload(struct core *core, const struct ask *ask, struct chat *ch
         answer_refuse(core, ask, 404, NO_CHAT);
         return;
     }
-    if (!read_upload(ask, &upload) || chat->file_count >= CHAT_FILES_MAX) {
-        answer_refuse(core, ask, 422,
-                      chat->file_count >= CHAT_FILES_MAX ? "Too many files in this conversation" : "No file provided");
+    char full[80] = "";
+    if (chat->file_count >= CHAT_FILES_MAX)
+        snprintf(full, sizeof full, "Too many files in this conversation: at most %d", CHAT_FILES_MAX);
+    if (full[0] || !read_upload(ask, &upload)) {
+        answer_refuse(core, ask, 422, full[0] ? full : "No file provided");
         return;
     }
     keep_upload(core, chat, &upload);

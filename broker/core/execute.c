@@ -45,7 +45,8 @@ static enum err check_steps(const struct core *core, const struct chat *chat, co
     if (!json_is_array(steps))
         return fault_set(why, ERR_INVALID, NO_STEPS);
     if (json_array_size(steps) > core->settings.max_steps)
-        return fault_set(why, ERR_INVALID, "Too many steps: %zu, at most %" PRIu32 " are allowed",
+        return fault_set(why, ERR_INVALID,
+                         "Too many steps: %zu, at most %" PRIu32 " are allowed (chat_workflows.execution.max_steps)",
                          json_array_size(steps), core->settings.max_steps);
     for (size_t i = 0; i < json_array_size(steps); i++) {
         enum err err = check_step(json_array_get(steps, i), i, why);
@@ -124,7 +125,10 @@ bool execute_has_room(struct core *core, const struct ask *ask)
 {
     if (core->open_jobs < core->settings.queue_jobs_max)
         return true;
-    answer_refuse(core, ask, 503, "Too many jobs are waiting");
+    char text[100];
+    snprintf(text, sizeof text, "Too many jobs are waiting: at most %" PRIu32 " (broker.queue_jobs_max)",
+             core->settings.queue_jobs_max);
+    answer_refuse(core, ask, 503, text);
     return false;
 }
 

@@ -215,7 +215,10 @@ static void take_record(struct core *core, const struct input *input, struct cha
         return;
     }
     if (!ensure_record(core, chat)) {
-        refuse(core, &input->peer, "Too many chats without a conversation");
+        char text[100];
+        snprintf(text, sizeof text, "Too many chats without a conversation: at most %" PRIu32 " (broker.rooms_max)",
+                 core->settings.rooms_max);
+        refuse(core, &input->peer, text);
         return;
     }
     struct draft draft = {.type = told->type, .members = &told->members, .event_id = told->event_id};

@@ -3,6 +3,7 @@
 #include "http/reply.h"
 #include "settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MIB               ((uint64_t)1 << 20)
@@ -29,6 +30,14 @@ static void set_body_max(struct request *request)
     }
 }
 
+static void answer_excess(struct request *request)
+{
+    char text[80];
+    snprintf(text, sizeof text, "Too many connections: at most %u (http.connections_max)",
+             request->settings->http.connections_max);
+    reply_unavailable(request, text);
+}
+
 static bool refused(struct request *request, const struct admission *admission)
 {
     struct guard_request guard = {
@@ -46,7 +55,7 @@ static bool refused(struct request *request, const struct admission *admission)
     if (status)
         reply_error(request, status, "%s", reason);
     else
-        reply_unavailable(request, "Too many connections");
+        answer_excess(request);
     request->answer.close = true;
     return true;
 }

@@ -212,6 +212,7 @@ def test_a_full_queue_answers_503_with_retry_after(make_stack):
     jobs = [submit(stack, chat) for _ in range(2)]
     answer = stack.execute(chat, SLOW, {"Prefer": "respond-async"})
     assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0, answer
+    assert "at most 2 (broker.queue_jobs_max)" in answer.message
     assert stack.request("POST", job_path(chat, jobs[1], "cancel")).status == 200
     assert stack.request("POST", job_path(chat, jobs[1], "retry")).status == 202
     assert stack.request("POST", job_path(chat, jobs[1], "retry")).status == 503

@@ -513,6 +513,7 @@ def test_excess_connections_are_told_503(make_stack):
     wait_until(hold_one, what="all places taken")
     answer = stack.get("/health")
     assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
+    assert "(http.connections_max)" in answer.message
     held.pop().socket.close()
     wait_until(lambda: stack.get("/health").status == 200, what="a free place")
     for raw in held:

@@ -80,7 +80,8 @@ static void execute_says_what_is_wrong_in_the_contracts_order(void **state)
         {"{\"steps\":[1]}", "422 Step 1 must be an object"},
         {"{\"steps\":[{\"operation\":\"a\"},{\"arguments\":{}}]}", "422 Step 2: 'operation' must be a text"},
         {"{\"steps\":[{\"operation\":\"a\",\"arguments\":[]}]}", "422 Step 1: 'arguments' must be an object"},
-        {"{\"steps\":[{},{},{},{},{},{}]}", "422 Too many steps: 6, at most 5 are allowed"},
+        {"{\"steps\":[{},{},{},{},{},{}]}",
+         "422 Too many steps: 6, at most 5 are allowed (chat_workflows.execution.max_steps)"},
         {"{\"steps\":[{\"operation\":\"a\"}]}", "422 No uploaded file found for processing"},
         {"{\"steps\":[]}", "422 No uploaded file found for processing"},
     };
@@ -208,7 +209,7 @@ static void the_queue_is_bounded(void **state)
     scene_chat_with_file(scene, "c1");
     scene_call(scene, CALL_EXECUTE, 1, "c1", SCENE_TWO_STEPS);
     scene_call(scene, CALL_EXECUTE, 2, "c1", SCENE_TWO_STEPS);
-    EXPECT_SAID(scene, "accepted #1", "answer #2 503 Too many jobs are waiting");
+    EXPECT_SAID(scene, "accepted #1", "answer #2 503 Too many jobs are waiting: at most 1 (broker.queue_jobs_max)");
 }
 
 static void chats_nobody_needs_leave_memory(void **state)

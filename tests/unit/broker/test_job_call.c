@@ -249,7 +249,7 @@ static void the_queue_bounds_retries_too(void **state)
     start_job(scene);
     scene_clear(scene);
     scene_call(scene, CALL_EXECUTE, 2, "c1", SCENE_TWO_STEPS);
-    EXPECT_SAID(scene, "answer #2 503 Too many jobs are waiting");
+    EXPECT_SAID(scene, "answer #2 503 Too many jobs are waiting: at most 1 (broker.queue_jobs_max)");
     char old[JOB_ID_MAX + 1];
     memcpy(old, scene->job_id, sizeof old);
     call_job(scene, CALL_CANCEL_JOB, 3, old, "");

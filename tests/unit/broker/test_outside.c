@@ -93,7 +93,7 @@ static void rooms_are_bounded(void **state)
         scene_publish(scene, rooms[i], "{\"type\":\"note\"}");
     scene_clear(scene);
     scene_publish(scene, "r5", "{\"type\":\"note\"}");
-    EXPECT_SAID(scene, "published {\"error\":\"Too many chats without a conversation\"}");
+    EXPECT_SAID(scene, "published {\"error\":\"Too many chats without a conversation: at most 4 (broker.rooms_max)\"}");
     scene_publish(scene, "r1", "{\"type\":\"note\"}");
     EXPECT_SAID(scene, "published {\"ok\":true,\"seq\":2}");
 }
