@@ -1,6 +1,7 @@
 #include "model_store.h"
 
 #include "referee.h"
+#include "store/unapplied.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@ struct store {
     struct world *world;
     struct chunk *chunks; /* rows are never freed one by one */
     uint64_t term, commits;
+    uint64_t applied; /* the newest commit that SQLite has */
+    struct unapplied *unapplied;
+    struct chance lag; /* of SQLite: apart, as it changes nothing that anybody sees */
     struct model_chat chats[ALL_CHATS];
     struct model_history *histories;
     struct model_job *jobs, **last_job;
@@ -71,7 +75,8 @@ enum err model_store_new(struct store **out, struct world *world)
         return ERR_MEMORY;
     self->world = world;
     self->last_job = &self->jobs;
-    return ERR_OK;
+    chance_init(&self->lag, world->seed);
+    return unapplied_new(&self->unapplied);
 }
 
 void model_store_free(struct store **self_p)
@@ -83,6 +88,8 @@ void model_store_free(struct store **self_p)
         self->chunks = chunk->next;
         free(chunk);
     }
+    if (self)
+        unapplied_destroy(&self->unapplied);
     free(self);
 }
 
@@ -224,6 +231,7 @@ static void delete_chat(struct store *self, const char *chat_id)
 {
     struct model_chat *chat = &self->chats[model_chat_any(self->world, chat_id)];
     chat->exists = false;
+    chat->history->ended = self->commits;
     chat->deletions++;
     chat->deleted = self->commits;
     for (struct model_answer *answer = self->answers; answer; answer = answer->next) {
@@ -293,6 +301,8 @@ static void add_event(struct store *self, const struct event_row *row)
     struct model_chat *chat = &self->chats[model_chat_any(self->world, row->chat_id)];
     struct model_history *history = chat->history;
     history->events = grow(self, history->events, history->count, &history->room, sizeof *history->events);
+    history->commits = grow(self, history->commits, history->count, &history->commits_room, sizeof *history->commits);
+    history->commits[history->count] = self->commits;
     struct event_row *event = &history->events[history->count++];
     if (history->commit == self->commits)
         history->begun = history->count;
@@ -337,8 +347,33 @@ static void put_answer(struct store *self, const struct answer_row *row)
             chat->answered = true;
 }
 
+static const char *chat_of(const struct change *change)
+{
+    switch (change->kind) {
+    case CHANGE_CHAT_PUT:
+    case CHANGE_CHAT_DELETE: return change->of.chat.chat_id;
+    case CHANGE_MESSAGE_ADD: return change->of.message.chat_id;
+    case CHANGE_FILE_ADD: return change->of.file.chat_id;
+    case CHANGE_JOB_PUT: return change->of.job.chat_id;
+    case CHANGE_STEP_PUT: return change->of.step.chat_id;
+    case CHANGE_EVENT_ADD: return change->of.event.chat_id;
+    case CHANGE_ANSWER_PUT:
+    case CHANGE_GARBAGE_ADD: return NULL;
+    }
+    return NULL;
+}
+
+static void touch(struct store *self, const struct change *change)
+{
+    const char *chat_id = chat_of(change);
+    int number = chat_id ? model_chat_any(self->world, chat_id) : -1;
+    if (number >= 0)
+        self->chats[number].touched = self->commits;
+}
+
 static void apply(struct store *self, const struct change *change)
 {
+    touch(self, change);
     switch (change->kind) {
     case CHANGE_CHAT_PUT: put_chat(self, &change->of.chat); break;
     case CHANGE_CHAT_DELETE: delete_chat(self, change->of.chat.chat_id); break;
@@ -361,7 +396,8 @@ enum err store_commit(struct store *self, const struct changes *batch, struct fa
         return fault_set(why, ERR_INTERNAL, "the store refuses");
     if (world_strikes(world, FAULT_CRASH_BEFORE_DISK))
         return fault_set(why, ERR_IO, "killed");
-    self->commits++;
+    unapplied_drop(self->unapplied, self->applied);
+    unapplied_note(self->unapplied, batch, ++self->commits);
     for (size_t i = 0; i < changes_count(batch) && !world->failed; i++) {
         referee_change(world, changes_at(batch, i));
         if (!world->failed)
@@ -377,10 +413,51 @@ enum err store_commit(struct store *self, const struct changes *batch, struct fa
 
 enum err store_open(struct store **out, const char *path, uint64_t *term, struct fault *why)
 {
+    struct store *self = *out;
     (void)path;
     (void)why;
-    *term = ++(*out)->term;
-    return ERR_OK;
+    *term = ++self->term;
+    unapplied_destroy(&self->unapplied);
+    self->applied = self->commits; /* the journal was replayed */
+    return unapplied_new(&self->unapplied);
+}
+
+/* As in sqlite_load.c: `batch` is what the read waits for, and then SQLite may be no further. */
+static void see(struct store *self, uint64_t batch, uint64_t touched, const char *what)
+{
+    if (chance_hit(&self->lag, 300))
+        self->applied = self->commits;
+    if (touched > self->applied)
+        world_saw(self->world, INV_READS_SEE);
+    if (batch > self->applied)
+        self->applied = batch;
+    if (touched > self->applied)
+        world_fail(self->world, INV_READS_SEE, "%s: what commit %llu wrote is asked for when SQLite has %llu", what,
+                   (unsigned long long)touched, (unsigned long long)self->applied);
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t answer_touched(const struct store *self, const unsigned char *id)
+{
+    uint64_t touched = 0;
+    for (const struct model_answer *answer = self->answers; answer; answer = answer->next)
+        if (memcmp(answer->row.request_id, id, REQUEST_ID_LEN) == 0)
+            touched = later(touched, later(answer->commit, answer->ended));
+    return touched;
+}
+
+static uint64_t event_touched(const struct store *self, const char *chat_id, const char *event_id)
+{
+    uint64_t touched = 0;
+    for (const struct model_history *history = self->histories; history; history = history->next)
+        for (size_t i = 0; i < history->count && strcmp(history->chat_id, chat_id) == 0; i++)
+            if (strcmp(history->events[i].event_id, event_id) == 0)
+                touched = later(touched, later(history->commits[i], history->ended));
+    return touched;
 }
 
 static enum err read_error(struct store *self, struct fault *why)
@@ -438,6 +515,8 @@ enum err store_load_chat(struct store *self, const char *chat_id, uint32_t event
     int number = model_chat_any(self->world, chat_id);
     if (err != ERR_OK)
         return err;
+    if (number >= 0)
+        see(self, unapplied_chat(self->unapplied, chat_id), self->chats[number].touched, chat_id);
     if (number < 0 || !self->chats[number].exists)
         return ERR_NOT_FOUND;
     const struct model_chat *chat = &self->chats[number];
@@ -458,8 +537,11 @@ enum err store_load_job(struct store *self, const char *chat_id, const char *job
 {
     enum err err = read_error(self, why);
     const struct model_job *job = model_job(self->world, job_id);
+    int number = model_chat_any(self->world, chat_id);
     if (err != ERR_OK)
         return err;
+    if (number >= 0)
+        see(self, unapplied_chat(self->unapplied, chat_id), self->chats[number].touched, job_id);
     return job && !job->gone && strcmp(job->row.chat_id, chat_id) == 0 ? load_job(job, to) : ERR_NOT_FOUND;
 }
 
@@ -485,6 +567,8 @@ enum err store_find_answer(struct store *self, const unsigned char id[REQUEST_ID
     (void)space;
     enum err err = read_error(self, why);
     const struct answer_row *row = model_answer(self->world, id);
+    if (err == ERR_OK)
+        see(self, unapplied_answer(self->unapplied, id), answer_touched(self, id), "an answer");
     if (err == ERR_OK && row)
         *out = *row;
     return err == ERR_OK && !row ? ERR_NOT_FOUND : err;
@@ -494,6 +578,7 @@ enum err store_counts(struct store *self, uint64_t *rooms, uint64_t *open_jobs, 
 {
     (void)why;
     self->world->rebuilds++;
+    self->applied = self->commits;
     *rooms = *open_jobs = 0;
     for (int i = 0; i < ALL_CHATS; i++)
         *rooms += self->chats[i].exists && self->chats[i].row.room;
@@ -521,5 +606,8 @@ enum err store_find_event_id(struct store *self, const char *chat_id, const char
                              struct fault *why)
 {
     enum err err = read_error(self, why);
+    if (err == ERR_OK)
+        see(self, unapplied_event_id(self->unapplied, chat_id, event_id), event_touched(self, chat_id, event_id),
+            event_id);
     return err != ERR_OK ? err : model_event(self->world, chat_id, event_id, seq) ? ERR_OK : ERR_NOT_FOUND;
 }

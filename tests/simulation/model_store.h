@@ -1,6 +1,8 @@
 /* model_store - a record in memory behind broker/store/store.h: a batch is durable the moment store_commit() returns
  * ERR_OK, and nothing else ever is. What the seed wants to go wrong goes wrong here: a full disk, a refused commit, a
- * death of the broker on either side of the fsync, a read that fails. Everything that was ever on disk stays readable
+ * death of the broker on either side of the fsync, a read that fails. What the real store answers from is modelled too:
+ * SQLite follows the commits as it likes, and a read waits for it as the real unapplied.c says; a read that would have
+ * answered from before a commit it is about breaks a promise. Everything that was ever on disk stays readable
  * for the referee, also histories of chats that were deleted. */
 #ifndef MODEL_STORE_H
 #define MODEL_STORE_H
@@ -16,9 +18,11 @@ struct model_history {
     struct model_history *next;
     const char *chat_id, *epoch;
     struct event_row *events;
-    size_t count, room;
+    uint64_t *commits; /* of each event: the one that wrote it */
+    size_t count, room, commits_room;
     size_t trimmed;  /* so many of them retention has taken from the record */
     uint64_t commit; /* that made it */
+    uint64_t ended;  /* the one in which it went */
     size_t begun;    /* events it had after that commit: a dump brings all of its own */
     bool restored;   /* it took the place of another one in that commit */
 };
@@ -54,6 +58,7 @@ struct model_chat {
     struct file_row *files;
     size_t file_count, file_room;
     uint64_t deletions, deleted; /* deleted: in this commit, the last time */
+    uint64_t touched;            /* the newest commit that wrote a row of it */
 };
 
 enum err model_store_new(struct store **out, struct world *world) MUST_CHECK;

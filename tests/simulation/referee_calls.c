@@ -122,12 +122,25 @@ void referee_refuses(struct world *world, const unsigned char id[REQUEST_ID_LEN]
         world_fail(world, INV_KEY_ANSWER, "a request is refused, though its key has its effect on disk");
 }
 
-static void check_end_leaves(struct world *world, const struct answer_row *row, uint16_t status)
+/* A repeat under a key may be told the end of the run that goes with its chat, and then, coming again in the same turn,
+ * start one of its own: the key went too. */
+static bool goes_with_its_chat(const struct world *world, const struct asked *asked, const struct request_frame *frame,
+                               char told[JOB_ID_MAX + 1])
 {
-    bool end = status != 202 && status != 503 && status != 507;
-    const struct model_job *job = model_job(world, row->job_id);
+    return asked && asked->keyed && asked->chat >= 0 &&
+           model_chat(world, asked->chat)->deleted == model_commits(world) &&
+           referee_text(frame->body.at, frame->body.len, "job_id", told, JOB_ID_MAX + 1);
+}
+
+static void check_end_leaves(struct world *world, const struct asked *asked, const struct answer_row *row,
+                             const struct request_frame *frame)
+{
+    char told[JOB_ID_MAX + 1];
+    bool end = frame->status != 202 && frame->status != 503 && frame->status != 507;
+    const char *job_id = goes_with_its_chat(world, asked, frame, told) ? told : row->job_id;
+    const struct model_job *job = model_job(world, job_id);
     if (end && (!job || !job_status_final(job->row.status)))
-        referee_not_on_disk(world, "the end of a run", row->job_id);
+        referee_not_on_disk(world, "the end of a run", job_id);
 }
 
 /* A dump that is restored may know less of a run than its caller was told. */
@@ -193,7 +206,7 @@ void referee_answer_leaves(struct world *world, const struct effect *effect)
         row = answer_for_job(world, frame.id, job_id);
     }
     if (frame.kind == REQUEST_ANSWER && row && row->job_id[0])
-        check_end_leaves(world, row, frame.status);
+        check_end_leaves(world, asked, row, &frame);
     if (asked && asked->call == CALL_CANCEL_JOB && frame.status == 200)
         check_cancel_leaves(world, &frame);
     if (asked && asked->call == CALL_IMPORT_CHAT)

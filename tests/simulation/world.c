@@ -76,6 +76,7 @@ const struct invariant_row invariant_rows[INVARIANTS] = {
     [INV_ONE_AT_A_TIME] = {"one job of a chat runs at a time", "jobs started while others of the chat waited"},
     [INV_IN_ORDER] = {"jobs of a chat run in order", "jobs started after an earlier one of the chat"},
     [INV_ON_DISK_FIRST] = {"nothing leaves before it is on disk", "frames that left and were compared with the disk"},
+    [INV_READS_SEE] = {"the loop reads all that it has written", "reads about what SQLite had not got yet"},
     [INV_ONE_EFFECT] = {"one request id, one effect", "requests that arrived again after their effect"},
     [INV_ONE_KEY] = {"one idempotency key, one chat or run", "keyed requests that came after their key's effect"},
     [INV_KEY_ANSWER] = {"answers under one key agree", "answers that tell what another request of the key did"},

@@ -65,6 +65,7 @@ enum invariant {
     INV_ONE_AT_A_TIME,
     INV_IN_ORDER,
     INV_ON_DISK_FIRST,
+    INV_READS_SEE,
     INV_ONE_EFFECT,
     INV_ONE_KEY,
     INV_KEY_ANSWER,
