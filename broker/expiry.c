@@ -3,6 +3,7 @@
 #include "janitor.h"
 #include "log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,13 +23,15 @@ static void reply(const struct expiry *self, enum reply_kind kind, void *body)
 }
 
 /* ERR_FULL: enough for one piece, the next one goes on behind this chat. */
-static enum err found_chat(struct expiry *self, enum reply_kind kind, const char *chat_id, uint64_t seq)
+static enum err found_chat(struct expiry *self, enum reply_kind kind, const char *chat_id, const char *epoch,
+                           uint64_t seq)
 {
     struct found_chat *found = calloc(1, sizeof *found);
     size_t len = strlen(chat_id);
     if (!found)
         return ERR_MEMORY;
     memcpy(found->chat, chat_id, len <= ID_CHAT_MAX ? len : 0);
+    snprintf(found->epoch, sizeof found->epoch, "%s", epoch);
     found->seq = seq;
     reply(self, kind, found);
     return ++self->found < JANITOR_TRIMS_MAX ? ERR_OK : ERR_FULL;
@@ -45,13 +48,13 @@ static bool piece_ended(const struct expiry *self, enum err err, uint32_t piece,
 
 /* ---- events ---- */
 
-static enum err offer_trim(void *context, const char *chat_id, uint64_t upto)
+static enum err offer_trim(void *context, const struct store_old_events *old)
 {
     struct expiry *self = context;
-    size_t len = strlen(chat_id);
-    memcpy(self->events_after, chat_id, len <= ID_CHAT_MAX ? len + 1 : 0);
+    size_t len = strlen(old->chat_id);
+    memcpy(self->events_after, old->chat_id, len <= ID_CHAT_MAX ? len + 1 : 0);
     self->looked_at++;
-    return upto ? found_chat(self, REPLY_TRIM, chat_id, upto) : ERR_OK;
+    return old->upto ? found_chat(self, REPLY_TRIM, old->chat_id, old->epoch, old->upto) : ERR_OK;
 }
 
 static bool look_at_events(struct expiry *self, int64_t wall_us)
@@ -71,7 +74,7 @@ static bool look_at_events(struct expiry *self, int64_t wall_us)
 
 static enum err offer_room(void *context, const char *chat_id, uint64_t head)
 {
-    return found_chat(context, REPLY_ROOM, chat_id, head);
+    return found_chat(context, REPLY_ROOM, chat_id, "", head);
 }
 
 static bool look_at_rooms(struct expiry *self, int64_t wall_us)

@@ -31,6 +31,7 @@ struct expiry {
 /* Body of REPLY_TRIM (number: the newest event that may go) and REPLY_ROOM (number: the newest event). */
 struct found_chat {
     char chat[ID_CHAT_MAX + 1];
+    char epoch[EPOCH_MAX]; /* of REPLY_TRIM */
     uint64_t seq;
 };
 

@@ -244,7 +244,8 @@ static void take_trim(struct broker *self, const struct found_chat *found)
 {
     struct fault why;
     uint32_t rows = 0;
-    if (store_trim_events(self->store, found->chat, found->seq, &rows, &why) != ERR_OK)
+    if (store_trim_events(self->store, &(struct store_old_events){found->chat, found->epoch, found->seq}, &rows,
+                          &why) != ERR_OK)
         log_warning("old events not forgotten", "chat", found->chat, "error", why.text, NULL);
     self->passes[PASS_EVENTS].found_some |= rows > 0;
 }

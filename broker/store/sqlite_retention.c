@@ -9,15 +9,16 @@ static const char *const old_events_sql =
     "SELECT c.chat_id, (SELECT MAX(seq) FROM"
     " (SELECT e.seq, e.created_us FROM events e WHERE e.chat_id = c.chat_id ORDER BY e.seq LIMIT ?5)"
     " WHERE created_us < ?2 OR seq <= c.head - ?3)"
-    " FROM conversations c WHERE c.chat_id > ?1 ORDER BY c.chat_id LIMIT ?4";
+    ", c.epoch FROM conversations c WHERE c.chat_id > ?1 ORDER BY c.chat_id LIMIT ?4";
 
 static enum err walk_chats(struct db *db, sqlite3_stmt *s,
-                           enum err (*each)(void *context, const char *chat_id, uint64_t upto), void *context,
+                           enum err (*each)(void *context, const struct store_old_events *old), void *context,
                            struct fault *why)
 {
     enum err err;
     while ((err = db_row(db, s, why)) == ERR_OK) {
-        err = each(context, db_text(s, 0), (uint64_t)db_int(s, 1));
+        const struct store_old_events old = {db_text(s, 0), db_text(s, 2), (uint64_t)db_int(s, 1)};
+        err = each(context, &old);
         if (err != ERR_OK)
             return err;
     }
@@ -25,7 +26,7 @@ static enum err walk_chats(struct db *db, sqlite3_stmt *s,
 }
 
 enum err store_read_old_events(struct store_reader *self, const char *after, const struct store_retention *keep,
-                               uint32_t chats, enum err (*each)(void *context, const char *chat_id, uint64_t upto),
+                               uint32_t chats, enum err (*each)(void *context, const struct store_old_events *old),
                                void *context, struct fault *why)
 {
     struct db *db;

@@ -266,23 +266,22 @@ enum err store_forget_answers(struct store *self, const struct store_answer_rang
 }
 
 struct trim {
-    const char *chat_id;
-    uint64_t upto;
+    const struct store_old_events *old;
     uint32_t *rows;
 };
 
 static enum err trim_order(struct writer *writer, void *context, struct fault *why)
 {
     const struct trim *trim = context;
-    return writer_trim(writer, trim->chat_id, trim->upto, trim->rows, why);
+    return writer_trim(writer, trim->old, trim->rows, why);
 }
 
-enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows, struct fault *why)
+enum err store_trim_events(struct store *self, const struct store_old_events *old, uint32_t *rows, struct fault *why)
 {
-    struct trim trim = {chat_id, upto, rows};
+    struct trim trim = {old, rows};
     *rows = 0;
     enum err err =
-        self->torn ? refuse_torn(why) : applier_wait(self->applier, unapplied_chat(self->unapplied, chat_id), why);
+        self->torn ? refuse_torn(why) : applier_wait(self->applier, unapplied_chat(self->unapplied, old->chat_id), why);
     if (err == ERR_OK)
         err = applier_run(self->applier, trim_order, &trim, why);
     return told(self, err);

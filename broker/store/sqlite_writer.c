@@ -34,6 +34,7 @@ static const char *const sql[WRITER_STATEMENTS] = {
     [WRITE_APPLIED] = "INSERT INTO meta VALUES('" JOURNAL_APPLIED_KEY "', ?) ON CONFLICT(key) DO UPDATE SET"
                       " value = excluded.value",
     [WRITE_TRIM] = "DELETE FROM events WHERE chat_id = ?1 AND seq <= ?2"
+                   " AND EXISTS (SELECT 1 FROM conversations WHERE chat_id = ?1 AND epoch = ?3)"
                    " AND NOT EXISTS (SELECT 1 FROM jobs WHERE chat_id = ?1 AND final = 0)",
     [WRITE_FORGET_ANSWERS] =
         "DELETE FROM answers WHERE request_id > ?1 AND request_id <= ?2 AND keyed = 0 AND created_us < ?3",
@@ -274,12 +275,13 @@ enum err writer_forget_garbage(struct writer *self, const char *key, struct faul
     return one_key(self, WRITE_GARBAGE_DONE, key, why);
 }
 
-enum err writer_trim(struct writer *self, const char *chat_id, uint64_t upto, uint32_t *rows, struct fault *why)
+enum err writer_trim(struct writer *self, const struct store_old_events *old, uint32_t *rows, struct fault *why)
 {
     sqlite3_stmt *s = self->statement[WRITE_TRIM];
     int gone = 0;
-    db_bind_text(s, 1, chat_id);
-    db_bind_int(s, 2, (int64_t)upto);
+    db_bind_text(s, 1, old->chat_id);
+    db_bind_int(s, 2, (int64_t)old->upto);
+    db_bind_text(s, 3, old->epoch);
     enum err err = run(self, WRITE_TRIM, &gone, why);
     *rows = err == ERR_OK ? (uint32_t)gone : 0;
     return err;

@@ -50,7 +50,7 @@ enum err writer_keep(struct writer *self, const struct changes *batch, struct fa
 
 /* What may be lost in a crash and is then done again. */
 enum err writer_forget_garbage(struct writer *self, const char *key, struct fault *why) MUST_CHECK;
-enum err writer_trim(struct writer *self, const char *chat_id, uint64_t upto, uint32_t *rows,
+enum err writer_trim(struct writer *self, const struct store_old_events *old, uint32_t *rows,
                      struct fault *why) MUST_CHECK;
 enum err writer_forget_answers(struct writer *self, const struct store_answer_range *range,
                                struct fault *why) MUST_CHECK;

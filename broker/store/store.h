@@ -106,15 +106,20 @@ struct store_retention {
     int64_t older_than_us; /* events from before that may go; 0 = none for their age */
     uint64_t events_max;   /* newest events kept of a chat; 0 = all */
 };
+/* What may go of one history of a chat: its events up to that number, 0 = none. */
+struct store_old_events {
+    const char *chat_id, *epoch;
+    uint64_t upto;
+};
 /* Looks at up to `chats` chats with ids after `after` ("" = from the first), ascending, and calls `each` for every one
- * it has looked at: `upto` = the newest event of its oldest STORE_TRIM_MAX that may go, 0 = none. */
+ * it has looked at, with the newest event of its oldest STORE_TRIM_MAX that may go. */
 enum err store_read_old_events(struct store_reader *self, const char *after, const struct store_retention *keep,
-                               uint32_t chats, enum err (*each)(void *context, const char *chat_id, uint64_t upto),
+                               uint32_t chats, enum err (*each)(void *context, const struct store_old_events *old),
                                void *context, struct fault *why) MUST_CHECK;
 #define STORE_TRIM_MAX 500
-/* Forgets a chat's events up to that number, unless it has an unfinished job: readers who still want them are told of a
- * gap. *rows = how many went. */
-enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows,
+/* Forgets these events, unless the chat has an unfinished job or another history by now: readers who still want them
+ * are told of a gap. *rows = how many went. */
+enum err store_trim_events(struct store *self, const struct store_old_events *old, uint32_t *rows,
                            struct fault *why) MUST_CHECK;
 
 /* Rooms in the order they were made, one piece after another: `created_us` and `chat_id` of the last one of the piece

@@ -70,6 +70,43 @@ static void a_piece_that_was_cut_short_goes_on_behind_its_last_room(void **state
     assert_int_equal(looked, 0);
 }
 
+/* ---- events ---- */
+
+struct found {
+    char chat[8], epoch[8];
+    uint64_t upto;
+};
+
+static enum err keep_found(void *context, const struct store_old_events *old)
+{
+    struct found *found = context;
+    snprintf(found->chat, sizeof found->chat, "%s", old->chat_id);
+    snprintf(found->epoch, sizeof found->epoch, "%s", old->epoch);
+    found->upto = old->upto;
+    return ERR_OK;
+}
+
+static void old_events_go_of_the_history_they_were_found_in(void **state)
+{
+    struct record *self = *state;
+    struct found found = {.upto = 0};
+    uint32_t rows;
+    record_add_chat(self, "c", false, T0);
+    for (uint64_t seq = 1; seq <= 5; seq++)
+        record_add_event(self, "c", seq, T0);
+    record_commit(self);
+    assert_int_equal(store_read_old_events(self->reader, "", &(struct store_retention){.events_max = 2}, 9, keep_found,
+                                           &found, &self->why),
+                     ERR_OK);
+    assert_string_equal(found.chat, "c");
+    assert_int_equal(found.upto, 3);
+    const struct store_old_events another = {"c", "e0", 3}, old = {found.chat, found.epoch, found.upto};
+    assert_int_equal(store_trim_events(self->store, &another, &rows, &self->why), ERR_OK);
+    assert_int_equal(rows, 0); /* the chat was restored or made again meanwhile */
+    assert_int_equal(store_trim_events(self->store, &old, &rows, &self->why), ERR_OK);
+    assert_int_equal(rows, 3);
+}
+
 /* ---- answers ---- */
 
 static void put_answer(struct record *self, unsigned char id, bool keyed, int64_t created_us)
@@ -178,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_DISK(rooms_are_as_old_as_their_newest_event),
         ON_DISK(a_piece_that_was_cut_short_goes_on_behind_its_last_room),
+        ON_DISK(old_events_go_of_the_history_they_were_found_in),
         ON_DISK(old_answers_go_and_keyed_ones_stay_with_their_chat),
         ON_DISK(what_is_forgotten_is_looked_at_again),
         ON_DISK(a_chat_names_its_files_inputs_and_spools),

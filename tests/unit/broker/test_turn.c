@@ -211,7 +211,7 @@ enum err store_read_export(struct store_reader *self, const char *chat_id, const
 }
 
 enum err store_read_old_events(struct store_reader *self, const char *after, const struct store_retention *keep,
-                               uint32_t chats, enum err (*each)(void *context, const char *chat_id, uint64_t upto),
+                               uint32_t chats, enum err (*each)(void *context, const struct store_old_events *old),
                                void *context, struct fault *why)
 {
     (void)self;
@@ -223,11 +223,10 @@ enum err store_read_old_events(struct store_reader *self, const char *after, con
     return fault_set(why, ERR_IO, "refused by the test");
 }
 
-enum err store_trim_events(struct store *self, const char *chat_id, uint64_t upto, uint32_t *rows, struct fault *why)
+enum err store_trim_events(struct store *self, const struct store_old_events *old, uint32_t *rows, struct fault *why)
 {
     (void)self;
-    (void)chat_id;
-    (void)upto;
+    (void)old;
     (void)rows;
     return fault_set(why, ERR_IO, "refused by the test");
 }
