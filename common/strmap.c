@@ -4,6 +4,7 @@
 
 #include "id.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,9 +36,8 @@ static uint64_t rotate(uint64_t x, int bits)
 static uint64_t little_endian(const unsigned char *at, size_t len)
 {
     uint64_t value = 0;
-    for (size_t i = 0; i < len; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
+    memcpy(&value, at, len);
+    return le64toh(value);
 }
 
 static void sip_rounds(uint64_t v[4], int rounds)

@@ -1,5 +1,6 @@
 #include "wire/pack.h"
 
+#include <endian.h>
 #include <string.h>
 
 static void add(struct pack *self, const void *at, size_t len)
@@ -8,43 +9,40 @@ static void add(struct pack *self, const void *at, size_t len)
         self->err = buf_add(self->out, at, len);
 }
 
-static void add_number(struct pack *self, uint64_t value, size_t width)
-{
-    unsigned char bytes[8];
-    for (size_t i = 0; i < width; i++)
-        bytes[i] = (unsigned char)(value >> (8 * i));
-    add(self, bytes, width);
-}
-
 void pack_u8(struct pack *self, uint8_t value)
 {
-    add_number(self, value, 1);
+    add(self, &value, sizeof value);
 }
 
 void pack_u16(struct pack *self, uint16_t value)
 {
-    add_number(self, value, 2);
+    uint16_t little = htole16(value);
+    add(self, &little, sizeof little);
 }
 
 void pack_u32(struct pack *self, uint32_t value)
 {
-    add_number(self, value, 4);
+    uint32_t little = htole32(value);
+    add(self, &little, sizeof little);
 }
 
 void pack_u64(struct pack *self, uint64_t value)
 {
-    add_number(self, value, 8);
+    uint64_t little = htole64(value);
+    add(self, &little, sizeof little);
 }
 
 void pack_bytes(struct pack *self, const void *at, size_t len)
 {
-    if (len > UINT32_MAX) {
-        if (self->err == ERR_OK)
-            self->err = ERR_TOO_LARGE;
+    uint32_t little = htole32((uint32_t)len);
+    char *to;
+    if (self->err == ERR_OK)
+        self->err = len > UINT32_MAX ? ERR_TOO_LARGE : buf_extend(self->out, sizeof little + len, &to);
+    if (self->err != ERR_OK)
         return;
-    }
-    pack_u32(self, (uint32_t)len);
-    add(self, at, len);
+    memcpy(to, &little, sizeof little);
+    if (len > 0)
+        memcpy(to + sizeof little, at, len);
 }
 
 void pack_text(struct pack *self, const char *text)
@@ -66,33 +64,37 @@ static const char *take(struct unpack *self, size_t len)
     return at;
 }
 
-static uint64_t take_number(struct unpack *self, size_t width)
-{
-    const char *at = take(self, width);
-    uint64_t value = 0;
-    for (size_t i = 0; at && i < width; i++)
-        value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-    return value;
-}
-
 uint8_t unpack_u8(struct unpack *self)
 {
-    return (uint8_t)take_number(self, 1);
+    const char *at = take(self, 1);
+    return at ? (uint8_t)*at : 0;
 }
 
 uint16_t unpack_u16(struct unpack *self)
 {
-    return (uint16_t)take_number(self, 2);
+    uint16_t little = 0;
+    const char *at = take(self, sizeof little);
+    if (at)
+        memcpy(&little, at, sizeof little);
+    return le16toh(little);
 }
 
 uint32_t unpack_u32(struct unpack *self)
 {
-    return (uint32_t)take_number(self, 4);
+    uint32_t little = 0;
+    const char *at = take(self, sizeof little);
+    if (at)
+        memcpy(&little, at, sizeof little);
+    return le32toh(little);
 }
 
 uint64_t unpack_u64(struct unpack *self)
 {
-    return take_number(self, 8);
+    uint64_t little = 0;
+    const char *at = take(self, sizeof little);
+    if (at)
+        memcpy(&little, at, sizeof little);
+    return le64toh(little);
 }
 
 struct bytes unpack_bytes(struct unpack *self)
