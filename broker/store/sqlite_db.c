@@ -1,6 +1,7 @@
 #include "store/sqlite_db.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #define BUSY_WAIT_MS 5000 /* a reader never blocks a WAL writer for long; only a foreign tool could */
 
@@ -9,8 +10,17 @@ static const char *const pragmas_writer =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
     "PRAGMA journal_size_limit=67108864;";
 
+/* Nobody asks how much memory SQLite has; to count it costs a lock for every allocation. Refused once SQLite is in use:
+ * then it counts, which is no harm. */
+static void count_no_memory(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err db_open(struct db *self, const char *path, bool read_only, struct fault *why)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, count_no_memory);
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     self->handle = NULL;
     if (sqlite3_open_v2(path, &self->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
