@@ -27,7 +27,8 @@ struct order {
 };
 
 struct applier {
-    struct writer *writer; /* the thread's */
+    struct writer *writer;   /* the thread's */
+    struct final_rows *rows; /* of the transaction that is under way; the thread's too */
     struct reserve *reserve;
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below */
@@ -75,14 +76,33 @@ struct attempt {
     struct fault why;
 };
 
-static enum err apply_batch(struct writer *writer, const struct applier_batch *batch, struct fault *why)
+static enum err apply_rows(struct applier *self, struct fault *why)
+{
+    enum err err = writer_apply_rows(self->writer, self->rows, why);
+    final_rows_clear(self->rows);
+    return err;
+}
+
+/* A chat ends in its turn, as its end takes with it what its rows name. */
+static enum err apply_change(struct applier *self, const struct change *change, struct fault *why)
+{
+    bool ends = change->kind == CHANGE_CHAT_DELETE;
+    enum err err = ends || final_rows_full(self->rows) ? apply_rows(self, why) : ERR_OK;
+    if (err != ERR_OK)
+        return err;
+    if (ends)
+        return writer_apply(self->writer, change, why);
+    return final_rows_add(self->rows, change) == ERR_OK ? ERR_OK : fault_set(why, ERR_MEMORY, "record: out of memory");
+}
+
+static enum err apply_batch(struct applier *self, const struct applier_batch *batch, struct fault *why)
 {
     struct change_reader reader;
     struct change change;
     struct bytes payload = {batch->record.data + JOURNAL_HEAD, batch->payload};
     enum err err = change_reader_init(&reader, payload, why);
     while (err == ERR_OK && (err = change_reader_next(&reader, &change, why)) == ERR_OK)
-        err = writer_apply(writer, &change, why);
+        err = apply_change(self, &change, why);
     return err == ERR_END ? ERR_OK : err;
 }
 
@@ -91,16 +111,26 @@ static bool passes(enum err err)
     return err == ERR_NO_SPACE || err == ERR_UNAVAILABLE || err == ERR_MEMORY;
 }
 
+/* Which of them it was, the next start finds out: it applies one after the other. */
+static void name_batches(const struct attempt *attempt, struct fault *why)
+{
+    unsigned long long first = attempt->first ? attempt->first->number : attempt->upto, last = attempt->upto;
+    fault_prefix(why, "batches %llu to %llu: ", first, last);
+}
+
 static enum err transact(struct applier *self, struct attempt *attempt)
 {
     enum err err = writer_begin(self->writer, attempt->synced, &attempt->why);
+    final_rows_clear(self->rows);
     for (const struct applier_batch *b = attempt->first; err == ERR_OK && b; b = b->next) {
-        err = apply_batch(self->writer, b, &attempt->why);
-        if (err != ERR_OK && !passes(err))
-            fault_prefix(&attempt->why, "batch %llu: ", (unsigned long long)b->number);
+        err = apply_batch(self, b, &attempt->why);
         if (b->number == attempt->upto)
             break;
     }
+    if (err == ERR_OK)
+        err = apply_rows(self, &attempt->why);
+    if (err != ERR_OK && !passes(err))
+        name_batches(attempt, &attempt->why);
     if (err == ERR_OK)
         err = writer_commit(self->writer, attempt->upto, &attempt->why);
     if (err != ERR_OK)
@@ -274,6 +304,7 @@ static void destroy(struct applier *self)
     pthread_cond_destroy(&self->work);
     pthread_cond_destroy(&self->done);
     pthread_mutex_destroy(&self->lock);
+    final_rows_destroy(&self->rows);
     free(self);
 }
 
@@ -282,8 +313,10 @@ enum err applier_start(struct applier **out, struct writer *writer, struct reser
     struct applier *self = calloc(1, sizeof *self);
     pthread_condattr_t monotonic;
     *out = NULL;
-    if (!self)
+    if (!self || final_rows_new(&self->rows) != ERR_OK) {
+        free(self);
         return fault_set(why, ERR_MEMORY, "applier: out of memory");
+    }
     self->writer = writer;
     self->reserve = reserve;
     self->end = &self->first;

@@ -5,10 +5,11 @@
 #include "store/sqlite_store.h"
 
 static const char *const sql[WRITER_STATEMENTS] = {
+    [WRITE_CHAT_AGAIN] = "UPDATE conversations SET participant_name=?3, status=?4, partition_key=?5, metadata=?6,"
+                         " epoch=?7, head=?8, updated_us=?10 WHERE chat_id=?1 AND room=?2 AND created_us=?9",
     [WRITE_CHAT] = "INSERT INTO conversations VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(chat_id) DO UPDATE SET"
-                   " participant_name=?3, status=?4, partition_key=?5, metadata=?6, epoch=?7, head=?8, updated_us=?10",
-    [WRITE_CHAT_LISTED] = "UPDATE conversations SET room = ?2, created_us = ?3 WHERE chat_id = ?1"
-                          " AND (room <> ?2 OR created_us <> ?3)",
+                   " room=?2, participant_name=?3, status=?4, partition_key=?5, metadata=?6, epoch=?7, head=?8,"
+                   " created_us=?9, updated_us=?10",
     [WRITE_CHAT_GARBAGE_FILES] = "INSERT OR IGNORE INTO garbage SELECT key, ?2 FROM files WHERE chat_id = ?1",
     [WRITE_CHAT_GARBAGE_SPOOLS] = "INSERT OR IGNORE INTO garbage SELECT spool_key, ?2 FROM workflow_steps"
                                   " WHERE chat_id = ?1 AND spool_key <> ''",
@@ -45,10 +46,10 @@ static enum err run(struct writer *self, enum writer_statement which, int *rows,
     return db_execute(&self->db, self->statement[which], rows, why);
 }
 
-/* What the list of conversations is ordered by hardly ever changes, and its index is left alone when it does not. */
-static enum err put_chat(struct writer *self, const struct chat_row *row, struct fault *why)
+static enum err write_chat(struct writer *self, enum writer_statement which, const struct chat_row *row, int *rows,
+                           struct fault *why)
 {
-    sqlite3_stmt *s = self->statement[WRITE_CHAT];
+    sqlite3_stmt *s = self->statement[which];
     db_bind_text(s, 1, row->chat_id);
     db_bind_int(s, 2, row->room);
     db_bind_text(s, 3, row->participant_name);
@@ -59,14 +60,15 @@ static enum err put_chat(struct writer *self, const struct chat_row *row, struct
     db_bind_int(s, 8, (int64_t)row->head);
     db_bind_int(s, 9, row->created_us);
     db_bind_int(s, 10, row->updated_us);
-    enum err err = run(self, WRITE_CHAT, NULL, why);
-    if (err != ERR_OK)
-        return err;
-    s = self->statement[WRITE_CHAT_LISTED];
-    db_bind_text(s, 1, row->chat_id);
-    db_bind_int(s, 2, row->room);
-    db_bind_int(s, 3, row->created_us);
-    return run(self, WRITE_CHAT_LISTED, NULL, why);
+    return run(self, which, rows, why);
+}
+
+/* What the list of conversations is ordered by hardly ever changes, and its index is left alone when it does not. */
+static enum err put_chat(struct writer *self, const struct chat_row *row, struct fault *why)
+{
+    int rows = 0;
+    enum err err = write_chat(self, WRITE_CHAT_AGAIN, row, &rows, why);
+    return err == ERR_OK && rows == 0 ? write_chat(self, WRITE_CHAT, row, NULL, why) : err;
 }
 
 /* The rows go by cascade; the files they name become to-delete entries in the same transaction. */
@@ -167,14 +169,16 @@ static enum err add_event(struct writer *self, const struct event_row *row, stru
     db_bind_text(s, 5, row->event_id);
     db_bind_bytes(s, 6, row->body, row->body_len);
     db_bind_int(s, 7, row->created_us);
-    enum err err = run(self, WRITE_EVENT, NULL, why);
-    if (err != ERR_OK)
-        return err;
+    return run(self, WRITE_EVENT, NULL, why);
+}
+
+static enum err move_head(struct writer *self, const struct event_row *row, struct fault *why)
+{
     int rows = 0;
-    s = self->statement[WRITE_HEAD];
+    sqlite3_stmt *s = self->statement[WRITE_HEAD];
     db_bind_text(s, 1, row->chat_id);
     db_bind_int(s, 2, (int64_t)row->seq);
-    err = run(self, WRITE_HEAD, &rows, why);
+    enum err err = run(self, WRITE_HEAD, &rows, why);
     if (err == ERR_OK && rows != 1)
         err = fault_set(why, ERR_INTERNAL, "record: event for a chat that has no row: %s", row->chat_id);
     return err;
@@ -203,6 +207,7 @@ static enum err one_key(struct writer *self, enum writer_statement which, const 
 
 enum err writer_apply(struct writer *self, const struct change *change, struct fault *why)
 {
+    enum err err;
     switch (change->kind) {
     case CHANGE_CHAT_PUT: return put_chat(self, &change->of.chat, why);
     case CHANGE_CHAT_DELETE: return delete_chat(self, &change->of.chat, why);
@@ -210,11 +215,33 @@ enum err writer_apply(struct writer *self, const struct change *change, struct f
     case CHANGE_FILE_ADD: return add_file(self, &change->of.file, why);
     case CHANGE_JOB_PUT: return put_job(self, &change->of.job, why);
     case CHANGE_STEP_PUT: return put_step(self, &change->of.step, why);
-    case CHANGE_EVENT_ADD: return add_event(self, &change->of.event, why);
+    case CHANGE_EVENT_ADD:
+        err = add_event(self, &change->of.event, why);
+        return err == ERR_OK ? move_head(self, &change->of.event, why) : err;
     case CHANGE_ANSWER_PUT: return put_answer(self, &change->of.answer, why);
     case CHANGE_GARBAGE_ADD: return one_key(self, WRITE_GARBAGE, change->of.garbage_key, why);
     }
     return fault_set(why, ERR_INTERNAL, "record: unknown change %d", (int)change->kind);
+}
+
+static enum err apply_row(struct writer *self, enum change_kind list, const struct change *row, struct fault *why)
+{
+    if (row->kind != CHANGE_EVENT_ADD)
+        return writer_apply(self, row, why);
+    return list == CHANGE_CHAT_PUT ? move_head(self, &row->of.event, why) : add_event(self, &row->of.event, why);
+}
+
+/* A chat before the rows that name it. */
+enum err writer_apply_rows(struct writer *self, const struct final_rows *rows, struct fault *why)
+{
+    static const enum change_kind order[] = {CHANGE_CHAT_PUT,   CHANGE_MESSAGE_ADD, CHANGE_FILE_ADD,
+                                             CHANGE_JOB_PUT,    CHANGE_STEP_PUT,    CHANGE_EVENT_ADD,
+                                             CHANGE_ANSWER_PUT, CHANGE_GARBAGE_ADD};
+    enum err err = ERR_OK;
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
+        for (size_t i = 0; err == ERR_OK && i < final_rows_count(rows, order[k]); i++)
+            err = apply_row(self, order[k], final_rows_at(rows, order[k], i), why);
+    return err;
 }
 
 enum err writer_open(struct writer *self, const char *path, struct fault *why)

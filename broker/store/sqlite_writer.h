@@ -4,12 +4,13 @@
 #define SQLITE_WRITER_H
 
 #include "core/change.h"
+#include "store/final_rows.h"
 #include "store/sqlite_db.h"
 #include "store/store.h"
 
 enum writer_statement {
+    WRITE_CHAT_AGAIN,
     WRITE_CHAT,
-    WRITE_CHAT_LISTED,
     WRITE_CHAT_GARBAGE_FILES,
     WRITE_CHAT_GARBAGE_SPOOLS,
     WRITE_CHAT_ANSWERS,
@@ -42,6 +43,8 @@ void writer_close(struct writer *self);
  * a crash before that loses whole transactions from the end. After an error: writer_undo(). */
 enum err writer_begin(struct writer *self, bool synced, struct fault *why) MUST_CHECK;
 enum err writer_apply(struct writer *self, const struct change *change, struct fault *why) MUST_CHECK;
+/* What comes to the same as applying every change they were made of. */
+enum err writer_apply_rows(struct writer *self, const struct final_rows *rows, struct fault *why) MUST_CHECK;
 enum err writer_commit(struct writer *self, uint64_t applied, struct fault *why) MUST_CHECK;
 void writer_undo(struct writer *self);
 
