@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GATHER_MS    50                /* a batch waits so long for others, unless somebody wants to read */
-#define GATHER_BYTES ((size_t)1 << 20) /* or until there are so many */
+#define GATHER_MS    200               /* a batch waits so long for others, unless somebody wants to read */
+#define GATHER_BYTES ((size_t)4 << 20) /* or until there are so many: far less than a segment of the journal */
 #define APPLY_BYTES  ((size_t)4 << 20) /* in one transaction, or one batch */
-#define AGAIN_MS     200               /* between attempts of what failed */
+#define AGAIN_MS     250               /* between attempts of what failed */
 #define NICE         10                /* nobody's answer hangs on it as long as there is room in the journal */
 
 struct order {

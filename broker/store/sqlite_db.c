@@ -7,7 +7,7 @@
 
 static const char *const pragmas_common = "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;";
 static const char *const pragmas_writer =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000;"
     "PRAGMA journal_size_limit=67108864;";
 
 /* Nobody asks how much memory SQLite has; to count it costs a lock for every allocation. Refused once SQLite is in use:
