@@ -231,10 +231,8 @@ static void name_output(struct runner *self, int64_t started_us, char stem[OUTPU
     char own[OUTPUT_NAME_MAX];
     output_name_stem(wanted ? argument_file_name(wanted) : "", own);
     output_name_stem(self->input.stem_of, stem);
-    if (own[0] != '\0')
-        output_name_base(own, "", started_us, self->name_base);
-    else
-        output_name_base(stem, operation ? operation->suffix : "", started_us, self->name_base);
+    bool named = own[0] != '\0';
+    output_name_base(named ? own : stem, named || !operation ? "" : operation->suffix, started_us, self->name_base);
 }
 
 /* Nobody but us makes spools: one that is damaged must be known to be ours. */
@@ -380,18 +378,6 @@ static enum err commit(struct runner *self, struct draft *draft, const char *lab
     return err;
 }
 
-static enum err write_whole(int fd, const char *text, struct fault *why)
-{
-    for (size_t left = strlen(text); left > 0;) {
-        ssize_t done = write(fd, text, left);
-        if (done < 0)
-            return fault_errno(why, "cannot write a step's result");
-        text += done;
-        left -= (size_t)done;
-    }
-    return ERR_OK;
-}
-
 /* A report that is too large is small enough to be written here. */
 static enum err split_result(struct runner *self, json_t **file, struct fault *why)
 {
@@ -400,8 +386,11 @@ static enum err split_result(struct runner *self, json_t **file, struct fault *w
     if (!result_file_split(self->result, member, &text))
         return fault_set(why, ERR_MEMORY, "no memory for a step's result");
     enum err err = create(self, &draft, RESULTS_FOLDER, why);
-    if (err == ERR_OK)
-        err = write_whole(draft.object.fd, text, why);
+    if (err == ERR_OK) {
+        err = files_write(&draft.object, text, strlen(text), why);
+        if (err != ERR_OK)
+            fault_prefix(why, "cannot write a step's result: ");
+    }
     if (err == ERR_OK)
         err = commit(self, &draft, "member", member, file, why);
     abandon(self, &draft);

@@ -26,6 +26,9 @@ void files_close(struct files **self_p);
 /* prefix: "2026/11/<chat>/uploads", made of segments of A-Z a-z 0-9 . _ ~ : - that are neither "." nor "..". */
 enum err files_create(struct files *self, const char *prefix, struct files_new_object *out,
                       struct fault *why) MUST_CHECK;
+/* Appends all of it. A fault is the system's words alone: the caller says what could not be written. */
+enum err files_write(const struct files_new_object *object, const void *bytes, size_t len,
+                     struct fault *why) MUST_CHECK;
 /* Syncs file and folder, closes the descriptor; *bytes (may be NULL) = its size. */
 enum err files_commit(struct files *self, struct files_new_object *object, uint64_t *bytes,
                       struct fault *why) MUST_CHECK;

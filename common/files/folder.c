@@ -156,6 +156,18 @@ static enum err sync_folders(const struct files *self, const char *key, struct f
     return fsync(self->root) == 0 ? ERR_OK : fault_errno(why, "cannot sync the folder of files");
 }
 
+enum err files_write(const struct files_new_object *object, const void *bytes, size_t len, struct fault *why)
+{
+    for (const char *at = bytes; len > 0;) {
+        ssize_t written = write(object->fd, at, len);
+        if (written < 0 && errno != EINTR)
+            return fault_set(why, err_from_errno(errno), "%s", strerror(errno));
+        at += written > 0 ? written : 0;
+        len -= written > 0 ? (size_t)written : 0;
+    }
+    return ERR_OK;
+}
+
 enum err files_commit(struct files *self, struct files_new_object *object, uint64_t *bytes, struct fault *why)
 {
     struct stat found = {.st_size = 0};

@@ -2,7 +2,6 @@
 
 #include "clock.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,15 +39,10 @@ static enum err begin(void *context, const char *chat, enum dump_folder folder, 
 static enum err data(void *context, const void *bytes, size_t len, struct fault *why)
 {
     struct dump_restored *self = context;
-    const char *at = bytes;
-    while (len > 0) {
-        ssize_t written = write(self->object.fd, at, len);
-        if (written < 0 && errno != EINTR)
-            return fault_errno(why, "A file of the dump cannot be stored");
-        at += written > 0 ? written : 0;
-        len -= written > 0 ? (size_t)written : 0;
-    }
-    return ERR_OK;
+    enum err err = files_write(&self->object, bytes, len, why);
+    if (err != ERR_OK)
+        fault_prefix(why, "A file of the dump cannot be stored: ");
+    return err;
 }
 
 static enum err end(void *context, struct fault *why)

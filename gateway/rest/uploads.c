@@ -8,7 +8,6 @@
 #include "rest/ask.h"
 #include "rest/disk_pool.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,14 +77,10 @@ static enum err write_part(void *context, const char *bytes, size_t len, struct 
     if (self->bytes > self->bytes_max)
         return fault_set(why, ERR_TOO_LARGE, "'%s' has more than %llu bytes (file.max_file_size_mb)", self->name,
                          (unsigned long long)self->bytes_max);
-    while (len > 0) {
-        ssize_t written = write(self->object.fd, bytes, len);
-        if (written < 0 && errno != EINTR)
-            return fault_errno(why, "The file cannot be stored");
-        bytes += written > 0 ? written : 0;
-        len -= written > 0 ? (size_t)written : 0;
-    }
-    return ERR_OK;
+    enum err err = files_write(&self->object, bytes, len, why);
+    if (err != ERR_OK)
+        fault_prefix(why, "The file cannot be stored: ");
+    return err;
 }
 
 static enum err end_part(void *context, struct fault *why)

@@ -49,6 +49,33 @@ static void what_is_committed_can_be_read(void **state)
     assert_int_equal(files_remove(files, object.key, &why), ERR_OK);
 }
 
+static void pieces_are_written_one_after_the_other(void **state)
+{
+    (void)state;
+    struct files_new_object object;
+    char text[16];
+    uint64_t bytes;
+    assert_int_equal(files_create(files, PREFIX, &object, &why), ERR_OK);
+    assert_int_equal(files_write(&object, "a,b\n", 4, &why), ERR_OK);
+    assert_int_equal(files_write(&object, "", 0, &why), ERR_OK);
+    assert_int_equal(files_write(&object, "1,2\n", 4, &why), ERR_OK);
+    assert_int_equal(pread(object.fd, text, sizeof text, 0), 8);
+    assert_memory_equal(text, "a,b\n1,2\n", 8);
+    assert_int_equal(files_commit(files, &object, &bytes, &why), ERR_OK);
+    assert_int_equal(bytes, 8);
+    assert_int_equal(files_remove(files, object.key, &why), ERR_OK);
+}
+
+static void a_device_without_room_is_told(void **state)
+{
+    (void)state;
+    struct files_new_object object = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
+    assert_true(object.fd >= 0);
+    assert_int_equal(files_write(&object, "a", 1, &why), ERR_NO_SPACE);
+    assert_string_equal(why.text, "No space left on device");
+    close(object.fd);
+}
+
 static void two_objects_never_share_a_key(void **state)
 {
     (void)state;
@@ -296,6 +323,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_committed_can_be_read),
+        cmocka_unit_test(pieces_are_written_one_after_the_other),
+        cmocka_unit_test(a_device_without_room_is_told),
         cmocka_unit_test(two_objects_never_share_a_key),
         cmocka_unit_test(an_abandoned_object_leaves_nothing),
         cmocka_unit_test(removing_twice_is_fine),
