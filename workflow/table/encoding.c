@@ -1,5 +1,7 @@
 #include "table/encoding.h"
 
+#include "utf8.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -77,30 +79,6 @@ size_t encoding_valid_utf8(const char *text, size_t len)
 {
     bool broken;
     return valid_prefix((const unsigned char *)text, len, &broken);
-}
-
-size_t encoding_put(uint32_t code, char out[4])
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (char)(0xC0 | code >> 6);
-        out[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        out[0] = (char)(0xE0 | code >> 12);
-        out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | code >> 18);
-    out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
 }
 
 static uint32_t unit_of(const unsigned char *pair, enum encoding encoding)
@@ -305,7 +283,7 @@ static enum err read_transcoded(struct encoding_reader *self, char *into, size_t
     }
     bool ended = self->raw_len < 4;
     while (room - *len >= 4 && self->raw_len - self->raw_at >= (ended ? 1 : 4))
-        *len += encoding_put(next_character(self), into + *len);
+        *len += utf8_put(next_character(self), into + *len);
     return ERR_OK;
 }
 

@@ -51,8 +51,6 @@ uint64_t encoding_consumed(const struct encoding_reader *self);
  * the other, and read as characters a line end and neither control characters nor half ones. */
 bool encoding_guess_utf16(const unsigned char *bytes, size_t len, enum encoding *out);
 
-/* Bytes of UTF-8 that `code` (a Unicode scalar value) takes; written to `out`. */
-size_t encoding_put(uint32_t code, char out[4]);
 /* Bytes from the start of `text` that are whole, valid UTF-8 characters (RFC 3629: no surrogates, shortest form). */
 size_t encoding_valid_utf8(const char *text, size_t len);
 

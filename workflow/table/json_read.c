@@ -11,6 +11,7 @@
 #include "table/source.h"
 
 #include "buf.h"
+#include "utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,7 +183,7 @@ static enum err put_code(struct json *self, struct string *string, uint32_t code
     char bytes[4];
     if (code == 0)
         return fail(self, ERR_INVALID, "a NUL character is not allowed", why);
-    return string->raw ? ERR_OK : add(self, string->to, bytes, encoding_put(code, bytes), why);
+    return string->raw ? ERR_OK : add(self, string->to, bytes, utf8_put(code, bytes), why);
 }
 
 static enum err drop_half(struct json *self, struct string *string, struct fault *why)

@@ -1,5 +1,7 @@
 #include "table/xls_record.h"
 
+#include "utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,16 +97,6 @@ enum err xls_records_take(struct xls_records *self, void *to, size_t len, struct
     return ERR_OK;
 }
 
-static size_t put_utf8(char *to, uint32_t code)
-{
-    static const unsigned char first[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = size; i-- > 1; code >>= 6)
-        to[i] = (char)(0x80 | (code & 0x3F));
-    to[0] = (char)(size == 1 ? code : first[size] | code);
-    return size;
-}
-
 /* *high is the first half of a pair that waits for the second one. */
 static enum err add_unit(struct buf *to, uint32_t unit, uint32_t *high)
 {
@@ -112,15 +104,15 @@ static enum err add_unit(struct buf *to, uint32_t unit, uint32_t *high)
     size_t len = 0;
     bool low = unit >= 0xDC00 && unit <= 0xDFFF;
     if (*high && low) {
-        len = put_utf8(bytes, 0x10000 + ((*high - 0xD800) << 10) + (unit - 0xDC00));
+        len = utf8_put(0x10000 + ((*high - 0xD800) << 10) + (unit - 0xDC00), bytes);
         *high = 0;
         return buf_add(to, bytes, len);
     }
     if (*high)
-        len = put_utf8(bytes, 0xFFFD);
+        len = utf8_put(0xFFFD, bytes);
     *high = unit >= 0xD800 && unit <= 0xDBFF ? unit : 0;
     if (!*high)
-        len += put_utf8(bytes + len, low ? 0xFFFD : unit);
+        len += utf8_put(low ? 0xFFFD : unit, bytes + len);
     return buf_add(to, bytes, len);
 }
 

@@ -50,11 +50,24 @@ static void broken_sequences_have_none(void **state)
         assert_int_equal(sequence(broken[i]), 0);
 }
 
+static void every_character_is_put_as_a_sequence(void **state)
+{
+    (void)state;
+    for (uint32_t code = 0; code < 0x110000; code++) {
+        char bytes[4];
+        if (code == 0xD800)
+            code = 0xE000;
+        size_t len = utf8_put(code, bytes);
+        assert_int_equal(utf8_sequence(bytes, len), len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_sequences_have_their_length),
         cmocka_unit_test(broken_sequences_have_none),
+        cmocka_unit_test(every_character_is_put_as_a_sequence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
