@@ -1,5 +1,6 @@
 #include "json_scan.h"
 
+#include "json_plain.h"
 #include "utf8.h"
 
 #include <math.h>
@@ -35,10 +36,21 @@ static bool invalid(struct scan *self, const char *reason)
     return fail(self, ERR_INVALID, reason);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static const char *behind_blanks(const char *at, const char *end)
+{
+    while (at < end && is_blank(*at))
+        at++;
+    return at;
+}
+
 static void skip_blanks(struct scan *self)
 {
-    while (self->at < self->end && (*self->at == ' ' || *self->at == '\t' || *self->at == '\n' || *self->at == '\r'))
-        self->at++;
+    self->at = behind_blanks(self->at, self->end);
 }
 
 static int peek(const struct scan *self)
@@ -103,30 +115,31 @@ static bool scan_escape(struct scan *self)
     return c != 'u' || scan_unicode_escape(self);
 }
 
+/* A byte that does not stand for itself, or the first one of a longer character. */
+static bool scan_special(struct scan *self)
+{
+    unsigned char c = (unsigned char)*self->at;
+    if (c == '\\')
+        return scan_escape(self);
+    if (c < 0x20)
+        return invalid(self, "control character in a string");
+    size_t step = utf8_sequence(self->at, (size_t)(self->end - self->at));
+    self->at += step;
+    return step > 0 || invalid(self, "not UTF-8");
+}
+
 static bool scan_string(struct scan *self)
 {
-    self->at++;
-    while (self->at < self->end) {
-        unsigned char c = (unsigned char)*self->at;
-        if (c == '"') {
-            self->at++;
-            return true;
-        }
-        if (c == '\\') {
-            if (!scan_escape(self))
-                return false;
-        } else if (c < 0x20) {
-            return invalid(self, "control character in a string");
-        } else if (c < 0x80) {
-            self->at++;
-        } else {
-            size_t step = utf8_sequence(self->at, (size_t)(self->end - self->at));
-            if (step == 0)
-                return invalid(self, "not UTF-8");
-            self->at += step;
-        }
+    self->at = json_behind_plain(self->at + 1, self->end);
+    while (self->at < self->end && *self->at != '"') {
+        if (!scan_special(self))
+            return false;
+        self->at = json_behind_plain(self->at, self->end);
     }
-    return invalid(self, "a string does not end");
+    if (self->at == self->end)
+        return invalid(self, "a string does not end");
+    self->at++;
+    return true;
 }
 
 static bool parse_int(const char *at, size_t len, int64_t *out)
@@ -281,17 +294,31 @@ static bool scan_array(struct scan *self)
     return true;
 }
 
+static enum json_kind kind_of(int first)
+{
+    switch (first) {
+    case '{': return JSON_KIND_OBJECT;
+    case '[': return JSON_KIND_ARRAY;
+    case '"': return JSON_KIND_STRING;
+    case 't':
+    case 'f': return JSON_KIND_TRUTH;
+    case 'n': return JSON_KIND_NULL;
+    default: return JSON_KIND_NUMBER;
+    }
+}
+
 static bool scan_value(struct scan *self, enum json_kind *kind)
 {
-    switch (peek(self)) {
-    case '{': *kind = JSON_KIND_OBJECT; return scan_members(self, NULL);
-    case '[': *kind = JSON_KIND_ARRAY; return scan_array(self);
-    case '"': *kind = JSON_KIND_STRING; return scan_string(self);
-    case 't': *kind = JSON_KIND_TRUTH; return scan_word(self, "true");
-    case 'f': *kind = JSON_KIND_TRUTH; return scan_word(self, "false");
-    case 'n': *kind = JSON_KIND_NULL; return scan_word(self, "null");
-    default: *kind = JSON_KIND_NUMBER; return scan_number(self);
+    *kind = kind_of(peek(self));
+    switch (*kind) {
+    case JSON_KIND_OBJECT: return scan_members(self, NULL);
+    case JSON_KIND_ARRAY: return scan_array(self);
+    case JSON_KIND_STRING: return scan_string(self);
+    case JSON_KIND_TRUTH: return scan_word(self, *self->at == 't' ? "true" : "false");
+    case JSON_KIND_NULL: return scan_word(self, "null");
+    case JSON_KIND_NUMBER: return scan_number(self);
     }
+    return false;
 }
 
 static bool scan_member(struct scan *self, struct json_member *out)
@@ -355,7 +382,8 @@ static enum err report(const struct scan *self, struct fault *why)
 enum err json_scan_object(const char *bytes, size_t len, struct json_members *out, struct fault *why)
 {
     struct scan scan = {.start = bytes, .at = bytes, .end = bytes + len};
-    out->count = 0;
+    if (out)
+        out->count = 0;
     skip_blanks(&scan);
     if (peek(&scan) != '{')
         invalid(&scan, "an object expected");
@@ -394,4 +422,155 @@ bool json_member_plain_text(const struct json_member *member, char *out, size_t 
 bool json_member_int(const struct json_member *member, int64_t *out)
 {
     return member && member->kind == JSON_KIND_NUMBER && parse_int(member->value.at, member->value.len, out);
+}
+
+/* ---- walking what has been checked ---- */
+
+/* `at` is the opening quote. */
+static const char *behind_string(const char *at, const char *end)
+{
+    at = json_behind_plain(at + 1, end);
+    while (at < end && *at != '"')
+        at = json_behind_plain(at + (*at == '\\' ? 2 : 1), end);
+    return at + 1;
+}
+
+/* A word or a number. */
+static const char *behind_scalar(const char *at, const char *end)
+{
+    while (at < end && *at != ',' && *at != ']' && *at != '}' && !is_blank(*at))
+        at++;
+    return at;
+}
+
+static const char *behind_container(const char *at, const char *end)
+{
+    static const signed char deeper_by[256] = {['{'] = 1, ['['] = 1, ['}'] = -1, [']'] = -1};
+    int depth = 0;
+    do {
+        depth += deeper_by[(unsigned char)*at];
+        at = *at == '"' ? behind_string(at, end) : at + 1;
+    } while (depth > 0 && at < end);
+    return at;
+}
+
+static const char *behind_value(const char *at, const char *end)
+{
+    switch (*at) {
+    case '"': return behind_string(at, end);
+    case '{':
+    case '[': return behind_container(at, end);
+    default: return behind_scalar(at, end);
+    }
+}
+
+struct json_walk json_walk_begin(struct json_span container)
+{
+    const char *end = container.at + container.len, *at = behind_blanks(container.at, end);
+    return (struct json_walk){.at = at + 1, .end = end, .keyed = *at == '{'};
+}
+
+bool json_walk_next(struct json_walk *self, struct json_member *out)
+{
+    const char *at = behind_blanks(self->at, self->end), *end = self->end;
+    if (*at == ',')
+        at = behind_blanks(at + 1, end);
+    if (*at == ']' || *at == '}')
+        return false;
+    out->key = (struct json_span){at, 0};
+    if (self->keyed) {
+        const char *behind = behind_string(at, end);
+        out->key = (struct json_span){at + 1, (size_t)(behind - at) - 2};
+        at = behind_blanks(behind, end) + 1; /* the colon */
+        at = behind_blanks(at, end);
+    }
+    out->kind = kind_of(*at);
+    self->at = behind_value(at, end);
+    out->value = (struct json_span){at, (size_t)(self->at - at)};
+    return true;
+}
+
+static uint32_t take_hex4(const char **at)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++)
+        value = value << 4 | (uint32_t)hex_value(*(*at)++);
+    return value;
+}
+
+/* The character that the escape at *at stands for; *at moves behind it. */
+static size_t resolve_escape(const char **at, char out[4])
+{
+    static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    char name = (*at)[1];
+    *at += 2;
+    if (name != 'u') {
+        *out = meanings[strchr(names, name) - names];
+        return 1;
+    }
+    uint32_t code = take_hex4(at);
+    if (code >= 0xD800 && code <= 0xDBFF) {
+        *at += 2; /* \u: the other half is there */
+        code = 0x10000 + ((code - 0xD800) << 10) + (take_hex4(at) - 0xDC00);
+    }
+    return utf8_put(code, out);
+}
+
+/* Bytes up to an escape, or what the escape stands for; no bytes at the end. */
+static struct json_span next_piece(const char **at, const char *end, char room[4])
+{
+    if (*at < end && **at == '\\')
+        return (struct json_span){room, resolve_escape(at, room)};
+    const char *from = *at, *escape = memchr(from, '\\', (size_t)(end - from));
+    *at = escape ? escape : end;
+    return (struct json_span){from, (size_t)(*at - from)};
+}
+
+bool json_key_is(const struct json_span *key, const char *name)
+{
+    size_t len = strlen(name);
+    if (key->len <= len) /* escapes make a key longer than what they stand for */
+        return key->len == len && memcmp(key->at, name, len) == 0;
+    const char *at = key->at, *end = key->at + key->len;
+    char room[4];
+    while (at < end) {
+        struct json_span piece = next_piece(&at, end, room);
+        if (strncmp(name, piece.at, piece.len) != 0)
+            return false;
+        name += piece.len;
+    }
+    return *name == '\0';
+}
+
+size_t json_member_text(const struct json_member *member, char *out, size_t size)
+{
+    const char *at = member->value.at + 1, *end = member->value.at + member->value.len - 1;
+    size_t len = 0, room = size - 1;
+    char resolved[4];
+    while (at < end) {
+        struct json_span piece = next_piece(&at, end, resolved);
+        if (len < room)
+            memcpy(out + len, piece.at, piece.len < room - len ? piece.len : room - len);
+        len += piece.len;
+    }
+    out[len < room ? len : room] = '\0';
+    return len;
+}
+
+size_t json_compact(struct json_span value, char *out)
+{
+    const char *at = value.at, *end = value.at + value.len;
+    char *to = out;
+    while (at < end) {
+        const char *from = at;
+        if (*at == '"') {
+            at = behind_string(at, end);
+            memcpy(to, from, (size_t)(at - from));
+            to += at - from;
+        } else {
+            *to = *at++;
+            to += !is_blank(*to);
+        }
+    }
+    return (size_t)(to - out);
 }

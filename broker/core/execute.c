@@ -1,11 +1,12 @@
 /* CALL_EXECUTE: from a list of steps to an accepted job. The job fixes its input now; everything about it is on disk
- * before the gateway hears ACCEPTED. */
+ * before the gateway hears ACCEPTED. The body is checked once and its steps are read where they lie; arguments are kept
+ * as the bytes that came. */
 #include "core/call.h"
 #include "core/execution.h"
 #include "core/note.h"
+#include "json_scan.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,57 +14,137 @@
 #define NO_FILE  "No uploaded file found for processing"
 #define NO_STEPS "No steps provided"
 
-/* Absent means yes: existing clients wait. */
-static bool wants_to_wait(const json_t *body)
+/* A step as it lies in the body. Of members that come twice the last counts; an absent one is null. */
+struct wished_step {
+    enum json_kind kind;
+    struct json_member operation, arguments;
+};
+
+/* What a body asks for. */
+struct wish {
+    struct json_member steps;
+    size_t count;
+    struct wished_step *step; /* owned; `count` of them, once they are read */
+    bool wait;                /* absent means yes: existing clients wait */
+};
+
+static void wish_fini(struct wish *self)
 {
-    return !json_is_false(json_object_get(body, "wait"));
+    free(self->step);
+    self->step = NULL;
 }
 
-static json_t *parse(const struct ask *ask)
+static bool is_false(const struct json_member *member)
 {
-    return json_loadb(ask->frame->body.at, ask->frame->body.len, 0, NULL);
+    return member->kind == JSON_KIND_TRUTH && *member->value.at == 'f';
 }
 
-static enum err check_step(const json_t *step, size_t i, struct fault *why)
+static enum err read_body(const struct ask *ask, struct wish *out, struct fault *why)
 {
-    const json_t *arguments = json_object_get(step, "arguments");
-    const char *operation = json_string_value(json_object_get(step, "operation"));
-    if (!json_is_object(step))
+    const struct json_span body = {ask->frame->body.at, ask->frame->body.len};
+    *out = (struct wish){.steps = {.kind = JSON_KIND_NULL}, .wait = true};
+    enum err err = json_scan_object(body.at, body.len, NULL, NULL);
+    if (err == ERR_TOO_LARGE)
+        return fault_set(why, err, "The steps are nested too deep: at most %d levels are allowed", JSON_SCAN_DEPTH_MAX);
+    if (err != ERR_OK)
+        return fault_set(why, err, NO_STEPS);
+    struct json_walk walk = json_walk_begin(body);
+    struct json_member member;
+    while (json_walk_next(&walk, &member)) {
+        if (json_key_is(&member.key, "steps"))
+            out->steps = member;
+        else if (json_key_is(&member.key, "wait"))
+            out->wait = !is_false(&member);
+    }
+    return out->steps.kind == JSON_KIND_ARRAY ? ERR_OK : fault_set(why, ERR_INVALID, NO_STEPS);
+}
+
+static enum err count_steps(const struct core *core, struct wish *wish, struct fault *why)
+{
+    struct json_walk walk = json_walk_begin(wish->steps.value);
+    struct json_member step;
+    while (json_walk_next(&walk, &step))
+        wish->count++;
+    if (wish->count <= core->settings.max_steps)
+        return ERR_OK;
+    return fault_set(why, ERR_INVALID,
+                     "Too many steps: %zu, at most %" PRIu32 " are allowed (chat_workflows.execution.max_steps)",
+                     wish->count, core->settings.max_steps);
+}
+
+static void read_step(const struct json_member *from, struct wished_step *out)
+{
+    out->kind = from->kind;
+    out->operation.kind = out->arguments.kind = JSON_KIND_NULL;
+    if (from->kind != JSON_KIND_OBJECT)
+        return;
+    struct json_walk walk = json_walk_begin(from->value);
+    struct json_member member;
+    while (json_walk_next(&walk, &member)) {
+        if (json_key_is(&member.key, "operation"))
+            out->operation = member;
+        else if (json_key_is(&member.key, "arguments"))
+            out->arguments = member;
+    }
+}
+
+static enum err read_steps(struct wish *wish, struct fault *why)
+{
+    struct json_walk walk = json_walk_begin(wish->steps.value);
+    struct json_member step;
+    wish->step = malloc((wish->count + 1) * sizeof *wish->step);
+    if (!wish->step)
+        return fault_set(why, ERR_MEMORY, "No memory for the steps");
+    for (size_t i = 0; json_walk_next(&walk, &step); i++)
+        read_step(&step, &wish->step[i]);
+    return ERR_OK;
+}
+
+static enum err check_step(const struct wished_step *step, size_t i, struct fault *why)
+{
+    if (step->kind != JSON_KIND_OBJECT)
         return fault_set(why, ERR_INVALID, "Step %zu must be an object", i + 1);
-    if (!operation || !operation[0])
+    char operation[OPERATION_MAX + 1];
+    bool text = step->operation.kind == JSON_KIND_STRING;
+    size_t len = text ? json_member_text(&step->operation, operation, sizeof operation) : 0;
+    if (len == 0)
         return fault_set(why, ERR_INVALID, "Step %zu: 'operation' must be a text", i + 1);
-    if (strlen(operation) > OPERATION_MAX)
-        return fault_set(why, ERR_INVALID, "Step %zu: 'operation' has %zu bytes, at most %d are allowed", i + 1,
-                         strlen(operation), OPERATION_MAX);
-    if (arguments && !json_is_object(arguments) && !json_is_null(arguments))
+    if (len > OPERATION_MAX)
+        return fault_set(why, ERR_INVALID, "Step %zu: 'operation' has %zu bytes, at most %d are allowed", i + 1, len,
+                         OPERATION_MAX);
+    if (step->arguments.kind != JSON_KIND_OBJECT && step->arguments.kind != JSON_KIND_NULL)
         return fault_set(why, ERR_INVALID, "Step %zu: 'arguments' must be an object", i + 1);
     return ERR_OK;
 }
 
-static enum err check_steps(const struct core *core, const struct chat *chat, const json_t *steps, struct fault *why)
+/* Whatever the result, the caller ends the wish. */
+static enum err read_wish(const struct core *core, const struct ask *ask, struct wish *out, struct fault *why)
 {
-    if (!json_is_array(steps))
-        return fault_set(why, ERR_INVALID, NO_STEPS);
-    if (json_array_size(steps) > core->settings.max_steps)
-        return fault_set(why, ERR_INVALID,
-                         "Too many steps: %zu, at most %" PRIu32 " are allowed (chat_workflows.execution.max_steps)",
-                         json_array_size(steps), core->settings.max_steps);
-    for (size_t i = 0; i < json_array_size(steps); i++) {
-        enum err err = check_step(json_array_get(steps, i), i, why);
-        if (err != ERR_OK)
-            return err;
-    }
-    return chat_last_upload(chat) ? ERR_OK : fault_set(why, ERR_INVALID, NO_FILE);
+    enum err err = read_body(ask, out, why);
+    if (err == ERR_OK)
+        err = count_steps(core, out, why);
+    if (err == ERR_OK)
+        err = read_steps(out, why);
+    for (size_t i = 0; i < out->count && err == ERR_OK; i++)
+        err = check_step(&out->step[i], i, why);
+    return err;
 }
 
-static void fill_step(struct core *core, struct step *step, const json_t *from)
+static void fill_step(struct core *core, struct step *step, const struct wished_step *from)
 {
+    char operation[OPERATION_MAX + 1];
+    json_member_text(&from->operation, operation, sizeof operation);
     core_uuid(core, step->id);
-    job_set_text(core, &step->operation, json_string_value(json_object_get(from, "operation")));
-    const json_t *arguments = json_object_get(from, "arguments");
-    char *text = json_is_object(arguments) ? json_dumps(arguments, JSON_COMPACT) : NULL;
-    job_set_text(core, &step->arguments, text ? text : "{}");
-    free(text);
+    job_set_text(core, &step->operation, operation);
+    if (from->arguments.kind != JSON_KIND_OBJECT) {
+        job_set_text(core, &step->arguments, "{}");
+        return;
+    }
+    char *arguments = core_alloc(core, from->arguments.value.len + 1);
+    if (!arguments)
+        return;
+    json_compact(from->arguments.value, arguments);
+    job_take_text(&step->arguments, arguments);
 }
 
 struct job *execute_new_job(struct core *core, struct chat *chat, const struct ask *ask, uint32_t steps)
@@ -80,16 +161,16 @@ struct job *execute_new_job(struct core *core, struct chat *chat, const struct a
     return job;
 }
 
-static struct job *make_job(struct core *core, struct chat *chat, const struct ask *ask, const json_t *steps)
+static struct job *make_job(struct core *core, struct chat *chat, const struct ask *ask, const struct wish *wish)
 {
-    struct job *job = execute_new_job(core, chat, ask, (uint32_t)json_array_size(steps));
+    struct job *job = execute_new_job(core, chat, ask, (uint32_t)wish->count);
     if (!job)
         return NULL;
     const struct chat_file *input = chat_last_upload(chat);
     job_set_text(core, &job->input_name, input->name);
     job_set_text(core, &job->input_key, input->key);
     for (uint32_t i = 0; i < job->step_count; i++)
-        fill_step(core, &job->steps[i], json_array_get(steps, i));
+        fill_step(core, &job->steps[i], &wish->step[i]);
     if (job->step_count > 0)
         job_set_text(core, &job->steps[0].input_file, input->name);
     return job;
@@ -140,17 +221,15 @@ void execute_accept(struct core *core, const struct ask *ask, struct job *job, b
     reply(core, ask, job, wait);
 }
 
-static void execute(struct core *core, const struct ask *ask, struct chat *chat, const json_t *body)
+static void execute(struct core *core, const struct ask *ask, struct chat *chat, const struct wish *wish)
 {
-    struct fault why;
-    const json_t *steps = json_object_get(body, "steps");
-    if (check_steps(core, chat, steps, &why) != ERR_OK) {
-        answer_refuse(core, ask, 422, why.text);
+    if (!chat_last_upload(chat)) {
+        answer_refuse(core, ask, 422, NO_FILE);
         return;
     }
-    struct job *job = execute_has_room(core, ask) ? make_job(core, chat, ask, steps) : NULL;
+    struct job *job = execute_has_room(core, ask) ? make_job(core, chat, ask, wish) : NULL;
     if (job)
-        execute_accept(core, ask, job, wants_to_wait(body));
+        execute_accept(core, ask, job, wish->wait);
 }
 
 void execute_handle(struct core *core, const struct ask *ask, struct chat *chat)
@@ -159,9 +238,16 @@ void execute_handle(struct core *core, const struct ask *ask, struct chat *chat)
         answer_refuse(core, ask, 404, "Conversation not found");
         return;
     }
-    json_t *body = parse(ask);
-    execute(core, ask, chat, body);
-    json_decref(body);
+    struct wish wish;
+    struct fault why;
+    enum err err = read_wish(core, ask, &wish, &why);
+    if (err == ERR_OK)
+        execute(core, ask, chat, &wish);
+    else if (err == ERR_MEMORY)
+        core_fail(core, err);
+    else
+        answer_refuse(core, ask, 422, why.text);
+    wish_fini(&wish);
 }
 
 static void ask_job_end(struct core *core, const struct ask *ask, const char *job_id)
@@ -180,11 +266,10 @@ static void ask_job_end(struct core *core, const struct ask *ask, const char *jo
 
 void execute_again(struct core *core, const struct ask *ask, struct chat *chat, const char *job_id)
 {
-    json_t *body = parse(ask);
-    bool wait = wants_to_wait(body);
-    json_decref(body);
+    struct wish wish;
+    (void)read_body(ask, &wish, NULL); /* it was accepted before */
     struct job *job = job_find_open(chat, job_id);
-    if (!wait)
+    if (!wish.wait)
         answer_submitted(core, ask->peer, ask->frame->id, job_id);
     else if (job)
         reply(core, ask, job, true);

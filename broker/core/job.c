@@ -10,10 +10,14 @@
 void job_set_text(struct core *core, char **text, const char *value)
 {
     char *copy = core_copy_text(core, value ? value : "");
-    if (!copy)
-        return;
+    if (copy)
+        job_take_text(text, copy);
+}
+
+void job_take_text(char **text, char *value)
+{
     free(*text);
-    *text = copy;
+    *text = value;
 }
 
 static void init_step(struct core *core, struct step *step)

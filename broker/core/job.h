@@ -72,6 +72,7 @@ void job_put(struct core *core, const struct job *self);                  /* its
 void job_put_step(struct core *core, const struct job *self, uint32_t i); /* a step's row */
 /* Replaces an owned text by a copy. */
 void job_set_text(struct core *core, char **text, const char *value);
+void job_take_text(char **text, char *value); /* the same with a value that it takes */
 
 struct job *job_find_open(const struct chat *chat, const char *job_id); /* NULL = none that has not ended */
 uint32_t job_next_step(const struct job *self);                 /* first one not completed; step_count when all are */

@@ -77,8 +77,12 @@ static void execute_says_what_is_wrong_in_the_contracts_order(void **state)
         {"{\"steps\":null}", "422 No steps provided"},
         {"{\"steps\":{}}", "422 No steps provided"},
         {"not json", "422 No steps provided"},
+        {"{\"steps\":[{\"operation\":\"a\"}]}]", "422 No steps provided"},
+        {"{\"steps\":[],\"steps\":1}", "422 No steps provided"},
         {"{\"steps\":[1]}", "422 Step 1 must be an object"},
         {"{\"steps\":[{\"operation\":\"a\"},{\"arguments\":{}}]}", "422 Step 2: 'operation' must be a text"},
+        {"{\"steps\":[{\"operation\":\"\"}]}", "422 Step 1: 'operation' must be a text"},
+        {"{\"steps\":[{\"operation\":\"a\",\"oper\\u0061tion\":1}]}", "422 Step 1: 'operation' must be a text"},
         {"{\"steps\":[{\"operation\":\"a\",\"arguments\":[]}]}", "422 Step 1: 'arguments' must be an object"},
         {"{\"steps\":[{},{},{},{},{},{}]}",
          "422 Too many steps: 6, at most 5 are allowed (chat_workflows.execution.max_steps)"},
@@ -105,6 +109,99 @@ static void an_operation_that_is_too_long_is_refused_in_words(void **state)
         scene_call(scene, CALL_EXECUTE, (unsigned char)(len - 199), "c1", body);
         EXPECT_SAID(scene, len == 200 ? "accepted" : "422 Step 1: 'operation' has 201 bytes, at most 200 are allowed");
     }
+}
+
+/* A character that an escape stands for is one of the name's own. */
+static void the_length_of_an_operation_is_that_of_what_its_escapes_stand_for(void **state)
+{
+    struct scene *scene = *state;
+    struct buf body = BUF_INIT(4000);
+    scene_chat_with_file(scene, "c1");
+    scene_clear(scene);
+    assert_int_equal(buf_add_text(&body, "{\"steps\":[{\"operation\":\""), ERR_OK);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(buf_add_text(&body, "\\u0061"), ERR_OK);
+    assert_int_equal(buf_add_text(&body, "\"}]}"), ERR_OK);
+    scene_call(scene, CALL_EXECUTE, 1, "c1", buf_text(&body));
+    EXPECT_SAID(scene, "accepted");
+    buf_fini(&body);
+}
+
+static void arguments_are_kept_as_they_came_without_their_blanks(void **state)
+{
+    struct scene *scene = *state;
+    scene_chat_with_file(scene, "c1");
+    scene_hello(scene, "w1", 1);
+    scene_call(scene, CALL_EXECUTE, 1, "c1",
+               " { \"steps\" : [ { \"arguments\" : { \"a b\" : [ 1.50 , -0, 1E3 ] ,\n\"\\u00e4\":\" x \\\" \"} ,"
+               "\"operation\":\"o\"},{\"operation\":\"p\"},{\"operation\":\"q\",\"arguments\":null} ] } ");
+    EXPECT_SAID(scene, "\"operation\":\"o\",\"arguments\":{\"a b\":[1.50,-0,1E3],\"\\u00e4\":\" x \\\" \"}}",
+                "\"operation\":\"p\",\"arguments\":{}}", "\"operation\":\"q\",\"arguments\":{}}");
+}
+
+static void the_last_of_members_with_one_name_counts_however_it_is_written(void **state)
+{
+    struct scene *scene = *state;
+    scene_chat_with_file(scene, "c1");
+    scene_hello(scene, "w1", 1);
+    scene_clear(scene);
+    scene_call(scene, CALL_EXECUTE, 1, "c1",
+               "{\"wait\":true,\"steps\":1,\"st\\u0065ps\":[{\"operation\":1,\"arguments\":2,\"arg\\u0075ments\":{},"
+               "\"oper\\u0061tion\":\"csv\\/se\\u0061rch\"}],\"w\\u0061it\":false}");
+    EXPECT_SAID(scene, "answer #1 202", "\"operation\":\"csv/search\",\"arguments\":{}");
+    expect_not_said(scene, "accepted");
+}
+
+static void add_members(struct buf *to, int count)
+{
+    for (int i = 0; i < count; i++)
+        assert_int_equal(buf_printf(to, ",\"m%d\":%d", i, i), ERR_OK);
+}
+
+static void a_step_and_its_arguments_may_have_many_members(void **state)
+{
+    struct scene *scene = *state;
+    struct buf body = BUF_INIT(20000);
+    scene_chat_with_file(scene, "c1");
+    assert_int_equal(buf_add_text(&body, "{\"steps\":[{\"arguments\":{\"first\":0"), ERR_OK);
+    add_members(&body, 100);
+    assert_int_equal(buf_add_text(&body, "}"), ERR_OK);
+    add_members(&body, 100);
+    assert_int_equal(buf_add_text(&body, ",\"operation\":\"o\"}]"), ERR_OK);
+    add_members(&body, 100);
+    assert_int_equal(buf_add_text(&body, ",\"wait\":false}"), ERR_OK);
+    scene_call(scene, CALL_EXECUTE, 1, "c1", buf_text(&body));
+    EXPECT_SAID(scene, "answer #1 202");
+    scene_hello(scene, "w1", 1);
+    EXPECT_SAID(scene, "\"arguments\":{\"first\":0,", "\"m99\":99}}]");
+    buf_fini(&body);
+}
+
+static void nested_steps(struct buf *out, int levels)
+{
+    buf_clear(out);
+    assert_int_equal(buf_add_text(out, "{\"steps\":[{\"operation\":\"o\",\"arguments\":{\"a\":"), ERR_OK);
+    for (int i = 0; i < levels - 4; i++)
+        assert_int_equal(buf_add_byte(out, '['), ERR_OK);
+    for (int i = 0; i < levels - 4; i++)
+        assert_int_equal(buf_add_byte(out, ']'), ERR_OK);
+    assert_int_equal(buf_add_text(out, "}}]}"), ERR_OK);
+}
+
+static void steps_that_are_nested_too_deep_are_refused_in_words(void **state)
+{
+    struct scene *scene = *state;
+    struct buf body = BUF_INIT(1000);
+    scene_chat_with_file(scene, "c1");
+    scene_clear(scene);
+    nested_steps(&body, 65);
+    scene_call(scene, CALL_EXECUTE, 1, "c1", buf_text(&body));
+    EXPECT_SAID(scene, "422 The steps are nested too deep: at most 64 levels are allowed");
+    assert_string_equal(buf_text(&scene->written), "");
+    nested_steps(&body, 64);
+    scene_call(scene, CALL_EXECUTE, 2, "c1", buf_text(&body));
+    EXPECT_SAID(scene, "accepted #2");
+    buf_fini(&body);
 }
 
 static void the_last_uploaded_file_is_the_input(void **state)
@@ -246,6 +343,11 @@ int main(void)
         SCENARIO(an_execute_sent_again_waits_for_the_same_run),
         SCENARIO(execute_says_what_is_wrong_in_the_contracts_order),
         SCENARIO(an_operation_that_is_too_long_is_refused_in_words),
+        SCENARIO(the_length_of_an_operation_is_that_of_what_its_escapes_stand_for),
+        SCENARIO(arguments_are_kept_as_they_came_without_their_blanks),
+        SCENARIO(the_last_of_members_with_one_name_counts_however_it_is_written),
+        SCENARIO(a_step_and_its_arguments_may_have_many_members),
+        SCENARIO(steps_that_are_nested_too_deep_are_refused_in_words),
         SCENARIO(the_last_uploaded_file_is_the_input),
         SCENARIO(whoever_does_not_wait_gets_202),
         SCENARIO(a_caller_who_left_cancels_nothing),

@@ -182,6 +182,27 @@ static void what_no_chat_can_have_is_refused_and_changes_nothing(void **state)
     }
 }
 
+/* The 65th member and what follows are looked at, too: a worker gets these bytes as they are. */
+static void arguments_with_many_members_are_checked_to_their_end(void **state)
+{
+    struct scene *scene = *state;
+    static const char *const ends[] = {"}", "", "}}", ",}"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct buf dump = BUF_INIT(20000);
+        assert_int_equal(buf_add_text(&dump, "{\"status\":\"completed\",\"jobs\":[{\"job_id\":\"" JOB
+                                             "\",\"status\":\"completed\",\"steps\":[{\"step_id\":\"s\",\"operation\":"
+                                             "\"o\",\"status\":\"completed\",\"arguments\":\"{\\\"first\\\":0"),
+                         ERR_OK);
+        for (int n = 0; n < 100; n++)
+            assert_int_equal(buf_printf(&dump, ",\\\"m%d\\\":%d", n, n), ERR_OK);
+        assert_int_equal(buf_printf(&dump, "%s\"}]}]}", ends[i]), ERR_OK);
+        scene_clear(scene);
+        scene_call(scene, CALL_IMPORT_CHAT, (unsigned char)(i + 1), "c1", buf_text(&dump));
+        EXPECT_SAID(scene, i == 0 ? " 200 " : "422 The dump's record is not one of a conversation: job 1: a step's");
+        buf_fini(&dump);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +217,7 @@ int main(void)
         SCENARIO(a_chat_at_work_is_left_alone),
         SCENARIO(a_run_without_end_gets_its_last_word),
         SCENARIO(what_no_chat_can_have_is_refused_and_changes_nothing),
+        SCENARIO(arguments_with_many_members_are_checked_to_their_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

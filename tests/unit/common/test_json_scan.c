@@ -158,6 +158,139 @@ static void plain_text_and_integers_are_strict(void **state)
     assert_false(json_member_int(json_members_find(&members, "text"), &n));
 }
 
+static void without_a_list_members_are_not_limited(void **state)
+{
+    (void)state;
+    char text[4000];
+    size_t at = (size_t)sprintf(text, "{");
+    for (int i = 0; i < 4 * JSON_SCAN_MEMBERS_MAX; i++)
+        at += (size_t)sprintf(text + at, "%s\"m%d\":%d", i ? "," : "", i, i);
+    strcpy(text + at, "}");
+    assert_int_equal(scan(text, NULL, NULL), ERR_OK);
+    strcpy(text + at, "");
+    assert_int_equal(scan(text, NULL, NULL), ERR_INVALID);
+    nested(text, JSON_SCAN_DEPTH_MAX + 1);
+    assert_int_equal(scan(text, NULL, NULL), ERR_TOO_LARGE);
+}
+
+/* Strings of every length around the eight bytes that are looked at together, and one odd byte at every place. */
+static void a_byte_that_is_not_plain_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (int len = 1; len < 40; len++)
+        for (int odd = 0; odd < len; odd++)
+            for (int c = 1; c < 256; c++) {
+                char text[100];
+                int start = sprintf(text, "{\"a\":\"%0*d\"}", len, 0) - len - 2;
+                text[start + odd] = (char)c;
+                bool refused = c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
+                assert_int_equal(scan(text, NULL, NULL), refused ? ERR_INVALID : ERR_OK);
+            }
+}
+
+static struct json_span span_of(const char *text)
+{
+    assert_int_equal(json_scan_object(text, strlen(text), NULL, NULL), ERR_OK);
+    return (struct json_span){text, strlen(text)};
+}
+
+static void expect_next(struct json_walk *walk, const char *key, const char *value, enum json_kind kind)
+{
+    struct json_member member;
+    assert_true(json_walk_next(walk, &member));
+    assert_int_equal(member.key.len, strlen(key));
+    assert_memory_equal(member.key.at, key, member.key.len);
+    assert_int_equal(member.value.len, strlen(value));
+    assert_memory_equal(member.value.at, value, member.value.len);
+    assert_int_equal(member.kind, kind);
+}
+
+static void members_and_elements_are_walked(void **state)
+{
+    (void)state;
+    struct json_member member;
+    struct json_walk walk =
+        json_walk_begin(span_of(" { \"a\\\"\" : [ 1 ,\"]\\\\\", {\"b\":[]}] , \"\":-1e5\n,\"t\":true,"
+                                "\"f\":false,\"n\":null,\"s\":\"\",\"o\":{ } } "));
+    expect_next(&walk, "a\\\"", "[ 1 ,\"]\\\\\", {\"b\":[]}]", JSON_KIND_ARRAY);
+    expect_next(&walk, "", "-1e5", JSON_KIND_NUMBER);
+    expect_next(&walk, "t", "true", JSON_KIND_TRUTH);
+    expect_next(&walk, "f", "false", JSON_KIND_TRUTH);
+    expect_next(&walk, "n", "null", JSON_KIND_NULL);
+    expect_next(&walk, "s", "\"\"", JSON_KIND_STRING);
+    expect_next(&walk, "o", "{ }", JSON_KIND_OBJECT);
+    assert_false(json_walk_next(&walk, &member));
+    assert_false(json_walk_next(&walk, &member));
+    walk = json_walk_begin(span_of("{\"a\":[ 1 ,\"]\\\\\", {\"b\":[]} ]}"));
+    assert_true(json_walk_next(&walk, &member));
+    struct json_walk inner = json_walk_begin(member.value);
+    expect_next(&inner, "", "1", JSON_KIND_NUMBER);
+    expect_next(&inner, "", "\"]\\\\\"", JSON_KIND_STRING);
+    expect_next(&inner, "", "{\"b\":[]}", JSON_KIND_OBJECT);
+    assert_false(json_walk_next(&inner, &member));
+    walk = json_walk_begin(span_of("{ }"));
+    assert_false(json_walk_next(&walk, &member));
+}
+
+static void keys_are_compared_without_their_escapes(void **state)
+{
+    (void)state;
+    const struct {
+        const char *json, *name;
+        bool equal;
+    } cases[] = {
+        {"{\"wait\":0}", "wait", true},
+        {"{\"waits\":0}", "wait", false},
+        {"{\"wai\":0}", "wait", false},
+        {"{\"Wait\":0}", "wait", false},
+        {"{\"w\\u0061it\":0}", "wait", true},
+        {"{\"\\u0077\\u0061\\u0069\\u0074\":0}", "wait", true},
+        {"{\"w\\u0061i\":0}", "wait", false},
+        {"{\"w\\u0061its\":0}", "wait", false},
+        {"{\"w\\u0062it\":0}", "wait", false},
+        {"{\"a\\/b\":0}", "a/b", true},
+        {"{\"\":0}", "", true},
+        {"{\"\\u00e4\":0}", "\xC3\xA4", true},
+        {"{\"\\ud83D\\uDe00\":0}", "\xF0\x9F\x98\x80", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_walk walk = json_walk_begin(span_of(cases[i].json));
+        struct json_member member;
+        assert_true(json_walk_next(&walk, &member));
+        assert_int_equal(json_key_is(&member.key, cases[i].name), cases[i].equal);
+    }
+}
+
+static void texts_have_their_escapes_resolved(void **state)
+{
+    (void)state;
+    struct json_walk walk =
+        json_walk_begin(span_of("{\"a\":\"x\\\"\\\\\\/\\b\\f\\n\\r\\t\\u20AC\\ud83d\\ude00\\u007fz\"}"));
+    struct json_member member;
+    assert_true(json_walk_next(&walk, &member));
+    const char *whole = "x\"\\/\b\f\n\r\t\xE2\x82\xAC\xF0\x9F\x98\x80\x7fz";
+    char out[32];
+    assert_int_equal(json_member_text(&member, out, sizeof out), strlen(whole));
+    assert_string_equal(out, whole);
+    for (size_t size = 1; size <= strlen(whole) + 1; size++) {
+        memset(out, '#', sizeof out);
+        assert_int_equal(json_member_text(&member, out, size), strlen(whole));
+        assert_int_equal(strlen(out), size - 1);
+        assert_memory_equal(out, whole, size - 1);
+        assert_int_equal(out[size], '#');
+    }
+}
+
+static void a_compact_value_has_no_blanks_between_its_tokens(void **state)
+{
+    (void)state;
+    const char *text = " { \"a b\" :\t[ 1 ,\r\n-2.50e+3 , \" \\\" \" ],\"c\\u0061\":{ } } ";
+    const char *compact = "{\"a b\":[1,-2.50e+3,\" \\\" \"],\"c\\u0061\":{}}";
+    char out[100];
+    assert_int_equal(json_compact(span_of(text), out), strlen(compact));
+    assert_memory_equal(out, compact, strlen(compact));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +299,12 @@ int main(void)
         cmocka_unit_test(depth_and_member_limits_are_exact),
         cmocka_unit_test(members_are_spans_of_the_text),
         cmocka_unit_test(plain_text_and_integers_are_strict),
+        cmocka_unit_test(without_a_list_members_are_not_limited),
+        cmocka_unit_test(a_byte_that_is_not_plain_is_found_wherever_it_stands),
+        cmocka_unit_test(members_and_elements_are_walked),
+        cmocka_unit_test(keys_are_compared_without_their_escapes),
+        cmocka_unit_test(texts_have_their_escapes_resolved),
+        cmocka_unit_test(a_compact_value_has_no_blanks_between_its_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
