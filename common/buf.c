@@ -18,14 +18,8 @@ void buf_clear(struct buf *self)
     self->len = 0;
 }
 
-/* One byte more than asked for is always there, for buf_text(). */
-static enum err make_room(struct buf *self, size_t more)
+static enum err grow(struct buf *self, size_t need)
 {
-    if (more > self->limit || self->len > self->limit - more)
-        return ERR_FULL;
-    size_t need = self->len + more + 1;
-    if (need <= self->room)
-        return ERR_OK;
     size_t room = self->room ? self->room : FIRST_ROOM;
     while (room < need)
         room *= 2;
@@ -35,6 +29,15 @@ static enum err make_room(struct buf *self, size_t more)
     self->data = data;
     self->room = room;
     return ERR_OK;
+}
+
+/* One byte more than asked for is always there, for buf_text(). */
+static inline enum err make_room(struct buf *self, size_t more)
+{
+    if (more > self->limit - self->len)
+        return ERR_FULL;
+    size_t need = self->len + more + 1;
+    return need <= self->room ? ERR_OK : grow(self, need);
 }
 
 enum err buf_extend(struct buf *self, size_t len, char **at)
@@ -63,7 +66,10 @@ enum err buf_add_text(struct buf *self, const char *text)
 
 enum err buf_add_byte(struct buf *self, uint8_t byte)
 {
-    return buf_add(self, &byte, 1);
+    enum err err = make_room(self, 1);
+    if (err == ERR_OK)
+        self->data[self->len++] = (char)byte;
+    return err;
 }
 
 enum err buf_add_decimal(struct buf *self, int64_t value)

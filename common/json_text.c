@@ -1,5 +1,6 @@
 #include "json_text.h"
 
+#include "json_plain.h"
 #include "utf8.h"
 
 #include <string.h>
@@ -26,49 +27,33 @@ static enum err add_special(struct buf *out, unsigned char c)
     return c < 0x20 ? buf_printf(out, "\\u%04x", c) : buf_add_text(out, "\xEF\xBF\xBD");
 }
 
-static enum err add_content(struct buf *out, const char *text, size_t len)
+/* Behind the characters from `at` on that need no escape. */
+static const char *behind_unescaped(const char *at, const char *end)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    size_t start = 0, i = 0;
-    enum err err = ERR_OK;
-    while (i < len && err == ERR_OK) {
-        size_t step = at[i] < 0x80 ? 1 : utf8_sequence(at + i, len - i);
-        if (step > 0 && at[i] >= 0x20 && at[i] != '"' && at[i] != '\\') {
-            i += step;
-            continue;
-        }
-        err = buf_add(out, text + start, i - start);
-        if (err == ERR_OK)
-            err = add_special(out, at[i]);
-        start = ++i;
+    size_t step = 1;
+    while (step > 0) {
+        at = json_behind_plain(at, end);
+        bool longer = at < end && (unsigned char)*at >= 0x80;
+        step = longer ? utf8_sequence(at, (size_t)(end - at)) : 0;
+        at += step;
     }
-    return err == ERR_OK && start < len ? buf_add(out, text + start, len - start) : err;
+    return at;
 }
 
-enum err json_text_string(struct buf *out, const char *text, size_t len)
+static enum err add_content(struct buf *out, const char *at, const char *end)
 {
-    size_t before = out->len;
-    enum err err = buf_add_byte(out, '"');
-    if (err == ERR_OK)
-        err = add_content(out, text, len);
-    if (err == ERR_OK)
-        err = buf_add_byte(out, '"');
-    if (err != ERR_OK)
-        out->len = before;
+    enum err err = ERR_OK;
+    while (at < end && err == ERR_OK) {
+        const char *start = at;
+        at = behind_unescaped(at, end);
+        err = buf_add(out, start, (size_t)(at - start));
+        if (err == ERR_OK && at < end)
+            err = add_special(out, (unsigned char)*at++);
+    }
     return err;
 }
 
-static enum err add_key(struct buf *out, const char *key)
-{
-    enum err err = ERR_OK;
-    if (out->len > 0 && out->data[out->len - 1] != '{' && out->data[out->len - 1] != '[')
-        err = buf_add_byte(out, ',');
-    if (err == ERR_OK)
-        err = json_text_string(out, key, strlen(key));
-    return err == ERR_OK ? buf_add_byte(out, ':') : err;
-}
-
-/* A member is added whole or not at all. */
+/* A piece is added whole or not at all. */
 static enum err settle(struct buf *out, size_t before, enum err err)
 {
     if (err != ERR_OK)
@@ -76,19 +61,66 @@ static enum err settle(struct buf *out, size_t before, enum err err)
     return err;
 }
 
-enum err json_text_member(struct buf *out, const char *key, const char *value)
+enum err json_text_string(struct buf *out, const char *text, size_t len)
 {
     size_t before = out->len;
-    enum err err = add_key(out, key);
+    enum err err = buf_add_byte(out, '"');
     if (err == ERR_OK)
-        err = json_text_string(out, value, strlen(value));
+        err = add_content(out, text, text + len);
+    if (err == ERR_OK)
+        err = buf_add_byte(out, '"');
+    return settle(out, before, err);
+}
+
+/* Comma, key and colon, and room for `more` bytes behind them at *at. */
+static enum err begin_member(struct buf *out, const char *key, size_t more, char **at)
+{
+    bool first = out->len == 0 || out->data[out->len - 1] == '{' || out->data[out->len - 1] == '[';
+    size_t len = strlen(key);
+    enum err err = buf_extend(out, !first + 1 + len + 2 + more, at);
+    if (err != ERR_OK)
+        return err;
+    char *to = *at;
+    if (!first)
+        *to++ = ',';
+    *to++ = '"';
+    memcpy(to, key, len);
+    to += len;
+    *to++ = '"';
+    *to++ = ':';
+    *at = to;
+    return ERR_OK;
+}
+
+static enum err add_plain_member(struct buf *out, const char *key, const char *value, size_t len)
+{
+    char *at;
+    enum err err = begin_member(out, key, len + 2, &at);
+    if (err != ERR_OK)
+        return err;
+    at[0] = '"';
+    memcpy(at + 1, value, len);
+    at[len + 1] = '"';
+    return ERR_OK;
+}
+
+enum err json_text_member(struct buf *out, const char *key, const char *value)
+{
+    size_t before = out->len, len = strlen(value);
+    if (behind_unescaped(value, value + len) == value + len)
+        return add_plain_member(out, key, value, len);
+    char *at;
+    enum err err = begin_member(out, key, 0, &at);
+    if (err == ERR_OK)
+        err = json_text_string(out, value, len);
     return settle(out, before, err);
 }
 
 enum err json_text_member_int(struct buf *out, const char *key, int64_t value)
 {
     size_t before = out->len;
-    enum err err = add_key(out, key);
+    char *at;
+    enum err err = begin_member(out, key, 0, &at);
     if (err == ERR_OK)
         err = buf_add_decimal(out, value);
     return settle(out, before, err);
@@ -96,9 +128,9 @@ enum err json_text_member_int(struct buf *out, const char *key, int64_t value)
 
 enum err json_text_member_raw(struct buf *out, const char *key, const char *json, size_t len)
 {
-    size_t before = out->len;
-    enum err err = add_key(out, key);
-    if (err == ERR_OK)
-        err = buf_add(out, json, len);
-    return settle(out, before, err);
+    char *at;
+    enum err err = begin_member(out, key, len, &at);
+    if (err == ERR_OK && len > 0)
+        memcpy(at, json, len);
+    return err;
 }

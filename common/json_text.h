@@ -1,4 +1,6 @@
-/* json_text - JSON written straight into a buffer, for frames and answers that need no tree (RFC 8259). Any thread. */
+/* json_text - JSON written straight into a buffer, for frames and answers that need no tree (RFC 8259). Any thread.
+ *
+ * Keys of members are names of ours, written as they are: none may need an escape. */
 #ifndef JSON_TEXT_H
 #define JSON_TEXT_H
 

@@ -3,50 +3,37 @@
 #include "clock.h"
 #include "json_text.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define NAME_MAX_PLAIN 32 /* longer than any name of ours */
 
 static const char *const stamped[] = {"type",   "chat_id", "seq",    "epoch", "timestamp",
                                       "job_id", "attempt", "source", NULL};
 
-/* The character an escape at `at` stands for, if it is ASCII; *step = its length. 0 = something else. */
-static char escaped_ascii(const char *at, size_t left, size_t *step)
-{
-    *step = 2;
-    if (left < 2)
-        return 0;
-    if (at[1] != 'u')
-        return at[1]; /* only the quotes and slashes matter here: no name of ours holds a control character */
-    if (left < 6)
-        return 0;
-    *step = 6;
-    char hex[5] = {at[2], at[3], at[4], at[5], '\0'};
-    unsigned long code = strtoul(hex, NULL, 16);
-    return code < 0x80 ? (char)code : 0;
-}
-
-/* A member's name with its escapes resolved, as far as it could be one of ours; "" otherwise. */
-static void plain_name(const struct json_span *key, char out[NAME_MAX_PLAIN])
-{
-    size_t len = 0;
-    for (size_t i = 0; i < key->len && len < NAME_MAX_PLAIN; len++) {
-        size_t step = 1;
-        out[len] = key->at[i] == '\\' ? escaped_ascii(key->at + i, key->len - i, &step) : key->at[i];
-        if (out[len] == '\0')
-            len = NAME_MAX_PLAIN - 1;
-        i += step;
-    }
-    out[len < NAME_MAX_PLAIN ? len : 0] = '\0';
-}
-
-static bool listed(const char *name, const char *const *list)
+/* However it is escaped. Most keys differ in their first character. */
+static bool listed(const struct json_span *key, const char *const *list)
 {
     for (; list && *list; list++)
-        if (strcmp(name, *list) == 0)
+        if ((key->at[0] == (*list)[0] || key->at[0] == '\\') && json_key_is(key, *list))
             return true;
     return false;
+}
+
+static char *put(char *at, const char *bytes, size_t len)
+{
+    memcpy(at, bytes, len);
+    return at + len;
+}
+
+static enum err add_member(struct buf *out, const struct json_member *member)
+{
+    char *at;
+    enum err err = buf_extend(out, 2 + member->key.len + 2 + member->value.len, &at);
+    if (err != ERR_OK)
+        return err;
+    at = put(at, ",\"", 2);
+    at = put(at, member->key.at, member->key.len);
+    at = put(at, "\":", 2);
+    put(at, member->value.at, member->value.len);
+    return ERR_OK;
 }
 
 static enum err splice(struct buf *out, const struct json_members *members, const char *const *dropped)
@@ -54,17 +41,8 @@ static enum err splice(struct buf *out, const struct json_members *members, cons
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < members->count && err == ERR_OK; i++) {
         const struct json_member *member = &members->member[i];
-        char name[NAME_MAX_PLAIN];
-        plain_name(&member->key, name);
-        if (name[0] && (listed(name, stamped) || listed(name, dropped)))
-            continue;
-        err = buf_add(out, ",\"", 2);
-        if (err == ERR_OK)
-            err = buf_add(out, member->key.at, member->key.len);
-        if (err == ERR_OK)
-            err = buf_add(out, "\":", 2);
-        if (err == ERR_OK)
-            err = buf_add(out, member->value.at, member->value.len);
+        if (!listed(&member->key, stamped) && !listed(&member->key, dropped))
+            err = add_member(out, member);
     }
     return err;
 }
