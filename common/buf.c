@@ -18,9 +18,11 @@ void buf_clear(struct buf *self)
     self->len = 0;
 }
 
-static enum err grow(struct buf *self, size_t need)
+enum err buf_grow(struct buf *self, size_t len)
 {
-    size_t room = self->room ? self->room : FIRST_ROOM;
+    if (len > self->limit - self->len)
+        return ERR_FULL;
+    size_t need = self->len + len + 1, room = self->room ? self->room : FIRST_ROOM;
     while (room < need)
         room *= 2;
     char *data = realloc(self->data, room);
@@ -28,25 +30,6 @@ static enum err grow(struct buf *self, size_t need)
         return ERR_MEMORY;
     self->data = data;
     self->room = room;
-    return ERR_OK;
-}
-
-/* One byte more than asked for is always there, for buf_text(). */
-static inline enum err make_room(struct buf *self, size_t more)
-{
-    if (more > self->limit - self->len)
-        return ERR_FULL;
-    size_t need = self->len + more + 1;
-    return need <= self->room ? ERR_OK : grow(self, need);
-}
-
-enum err buf_extend(struct buf *self, size_t len, char **at)
-{
-    enum err err = make_room(self, len);
-    if (err != ERR_OK)
-        return err;
-    *at = self->data + self->len;
-    self->len += len;
     return ERR_OK;
 }
 
@@ -66,15 +49,16 @@ enum err buf_add_text(struct buf *self, const char *text)
 
 enum err buf_add_byte(struct buf *self, uint8_t byte)
 {
-    enum err err = make_room(self, 1);
+    char *at;
+    enum err err = buf_extend(self, 1, &at);
     if (err == ERR_OK)
-        self->data[self->len++] = (char)byte;
+        *at = (char)byte;
     return err;
 }
 
-enum err buf_add_decimal(struct buf *self, int64_t value)
+size_t buf_decimal(int64_t value, char out[BUF_DECIMAL_MAX])
 {
-    char digits[20]; /* a sign and 19 digits */
+    char digits[BUF_DECIMAL_MAX];
     char *at = digits + sizeof digits;
     uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     do
@@ -82,7 +66,15 @@ enum err buf_add_decimal(struct buf *self, int64_t value)
     while ((left /= 10) > 0);
     if (value < 0)
         *--at = '-';
-    return buf_add(self, at, (size_t)(digits + sizeof digits - at));
+    size_t len = (size_t)(digits + sizeof digits - at);
+    memcpy(out, at, len);
+    return len;
+}
+
+enum err buf_add_decimal(struct buf *self, int64_t value)
+{
+    char digits[BUF_DECIMAL_MAX];
+    return buf_add(self, digits, buf_decimal(value, digits));
 }
 
 enum err buf_printf(struct buf *self, const char *format, ...)
@@ -92,11 +84,10 @@ enum err buf_printf(struct buf *self, const char *format, ...)
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    enum err err = len < 0 ? ERR_INTERNAL : make_room(self, (size_t)len);
-    if (err == ERR_OK) {
-        vsnprintf(self->data + self->len, (size_t)len + 1, format, again);
-        self->len += (size_t)len;
-    }
+    char *at;
+    enum err err = len < 0 ? ERR_INTERNAL : buf_extend(self, (size_t)len, &at);
+    if (err == ERR_OK)
+        vsnprintf(at, (size_t)len + 1, format, again);
     va_end(again);
     return err;
 }
@@ -105,7 +96,7 @@ const char *buf_text(struct buf *self)
 {
     if (!self->data)
         return "";
-    self->data[self->len] = '\0'; /* make_room() keeps this byte free */
+    self->data[self->len] = '\0'; /* buf_extend() keeps this byte free */
     return self->data;
 }
 

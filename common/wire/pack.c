@@ -3,10 +3,20 @@
 #include <endian.h>
 #include <string.h>
 
-static void add(struct pack *self, const void *at, size_t len)
+/* Room for so many bytes, or NULL. */
+static char *extend(struct pack *self, size_t len)
 {
+    char *at = NULL;
     if (self->err == ERR_OK)
-        self->err = buf_add(self->out, at, len);
+        self->err = buf_extend(self->out, len, &at);
+    return at;
+}
+
+static inline void add(struct pack *self, const void *bytes, size_t len)
+{
+    char *at = extend(self, len);
+    if (at)
+        memcpy(at, bytes, len);
 }
 
 void pack_u8(struct pack *self, uint8_t value)
@@ -35,10 +45,10 @@ void pack_u64(struct pack *self, uint64_t value)
 void pack_bytes(struct pack *self, const void *at, size_t len)
 {
     uint32_t little = htole32((uint32_t)len);
-    char *to;
-    if (self->err == ERR_OK)
-        self->err = len > UINT32_MAX ? ERR_TOO_LARGE : buf_extend(self->out, sizeof little + len, &to);
-    if (self->err != ERR_OK)
+    if (self->err == ERR_OK && len > UINT32_MAX)
+        self->err = ERR_TOO_LARGE;
+    char *to = extend(self, sizeof little + len);
+    if (!to)
         return;
     memcpy(to, &little, sizeof little);
     if (len > 0)

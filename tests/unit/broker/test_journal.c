@@ -54,7 +54,7 @@ static enum err append(struct fixture *f, const char *text, size_t len)
 {
     struct buf record = BUF_INIT(1 << 20);
     uint64_t number = 0;
-    char *at;
+    char *at = NULL;
     assert_int_equal(journal_record(&record), ERR_OK);
     assert_int_equal(buf_extend(&record, len, &at), ERR_OK);
     memset(at, '.', len);
