@@ -56,29 +56,36 @@ static void sip_rounds(uint64_t v[4], int rounds)
     }
 }
 
-static void sip_word(uint64_t v[4], uint64_t word)
-{
-    v[3] ^= word;
-    sip_rounds(v, 2);
-    v[0] ^= word;
-}
-
-uint64_t siphash(const uint8_t key[16], const void *bytes, size_t len)
+/* SipHash with so many rounds for a word and so many at the end; inline, so that these are constants. */
+static inline uint64_t sip(const uint8_t key[16], const void *bytes, size_t len, int word_rounds, int last_rounds)
 {
     const unsigned char *at = bytes;
     uint64_t k0 = little_endian(key, 8), k1 = little_endian(key + 8, 8);
     uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
                      k1 ^ 0x7465646279746573u};
     size_t whole = len / 8 * 8;
-    for (size_t i = 0; i < whole; i += 8)
-        sip_word(v, little_endian(at + i, 8));
-    uint64_t last = (uint64_t)len << 56;
-    if (len > whole)
-        last |= little_endian(at + whole, len - whole);
-    sip_word(v, last);
+    for (size_t i = 0; i <= whole; i += 8) {
+        uint64_t word = i < whole ? little_endian(at + i, 8) : (uint64_t)len << 56;
+        if (i == whole && len > whole)
+            word |= little_endian(at + whole, len - whole);
+        v[3] ^= word;
+        sip_rounds(v, word_rounds);
+        v[0] ^= word;
+    }
     v[2] ^= 0xff;
-    sip_rounds(v, 4);
+    sip_rounds(v, last_rounds);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t siphash(const uint8_t key[16], const void *bytes, size_t len)
+{
+    return sip(key, bytes, len, 2, 4);
+}
+
+/* What tables need is less than a signature's worth: nobody sees a hash. */
+static uint64_t hash_of(const struct strmap *self, const void *key, size_t len)
+{
+    return sip(self->secret, key, len, 1, 3);
 }
 
 enum err strmap_new(struct strmap **out)
@@ -153,7 +160,7 @@ static enum err rebuild(struct strmap *self)
     return ERR_OK;
 }
 
-static enum err add(struct strmap *self, uint64_t hash, const void *key, size_t len, void *value)
+static enum err add(struct strmap *self, uint64_t hash, const void *key, size_t len, void ***place)
 {
     if ((self->used + 1) * 2 > self->slot_count) {
         enum err err = rebuild(self);
@@ -164,46 +171,68 @@ static enum err add(struct strmap *self, uint64_t hash, const void *key, size_t 
     if (!entry)
         return ERR_MEMORY;
     entry->hash = hash;
-    entry->value = value;
+    entry->value = NULL;
     entry->len = len;
     if (len > 0)
         memcpy(entry->key, key, len);
     *free_slot(self->slots, self->slot_count, hash) = entry;
     self->count++;
     self->used++;
+    *place = &entry->value;
+    return ERR_OK;
+}
+
+enum err strmap_place(struct strmap *self, const void *key, size_t len, void ***place)
+{
+    uint64_t hash = hash_of(self, key, len);
+    struct entry **slot = find(self, hash, key, len);
+    if (!slot)
+        return add(self, hash, key, len, place);
+    *place = &(*slot)->value;
     return ERR_OK;
 }
 
 enum err strmap_put(struct strmap *self, const void *key, size_t len, void *value, void **old)
 {
+    void **place, *former = NULL;
+    enum err err = strmap_place(self, key, len, &place);
+    if (err == ERR_OK) {
+        former = *place;
+        *place = value;
+    }
     if (old)
-        *old = NULL;
-    uint64_t hash = siphash(self->secret, key, len);
-    struct entry **slot = find(self, hash, key, len);
-    if (!slot)
-        return add(self, hash, key, len, value);
-    if (old)
-        *old = (*slot)->value;
-    (*slot)->value = value;
-    return ERR_OK;
+        *old = former;
+    return err;
 }
 
 void *strmap_get(const struct strmap *self, const void *key, size_t len)
 {
-    struct entry **slot = find(self, siphash(self->secret, key, len), key, len);
+    struct entry **slot = find(self, hash_of(self, key, len), key, len);
     return slot ? (*slot)->value : NULL;
+}
+
+static void remove_at(struct strmap *self, struct entry **slot)
+{
+    free(*slot);
+    *slot = REMOVED;
+    self->count--;
 }
 
 void *strmap_take(struct strmap *self, const void *key, size_t len)
 {
-    struct entry **slot = find(self, siphash(self->secret, key, len), key, len);
+    struct entry **slot = find(self, hash_of(self, key, len), key, len);
     if (!slot)
         return NULL;
     void *value = (*slot)->value;
-    free(*slot);
-    *slot = REMOVED;
-    self->count--;
+    remove_at(self, slot);
     return value;
+}
+
+void strmap_drop(struct strmap *self, const void *key, size_t len, const void *value)
+{
+    struct entry **slot = find(self, hash_of(self, key, len), key, len);
+    if (slot && (*slot)->value == value)
+        remove_at(self, slot);
 }
 
 size_t strmap_count(const struct strmap *self)

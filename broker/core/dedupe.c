@@ -64,36 +64,46 @@ static void make_room(struct dedupe *self)
         drop(self, &self->oldest);
 }
 
-static enum err put_new(struct dedupe *self, const void *key, size_t len, void *value)
+static struct kept *kept_new(const void *key, size_t len, void *value)
 {
     struct kept *kept = malloc(sizeof *kept + len);
-    enum err err = kept ? strmap_put(self->map, key, len, kept, NULL) : ERR_MEMORY;
-    if (err != ERR_OK) {
-        free(kept);
-        free(value);
-        return err;
-    }
+    if (!kept)
+        return NULL;
     kept->next = NULL;
     kept->value = value;
     kept->len = len;
     memcpy(kept->key, key, len);
+    return kept;
+}
+
+static void append(struct dedupe *self, struct kept *kept)
+{
     *self->end = kept;
     self->end = &kept->next;
     self->count++;
     self->new_ones++;
     make_room(self);
-    return ERR_OK;
 }
 
 enum err dedupe_put(struct dedupe *self, const void *key, size_t len, void **value)
 {
-    struct kept *kept = strmap_get(self->map, key, len);
-    void *given = *value;
+    void *given = *value, **place;
     *value = NULL;
-    if (!kept)
-        return put_new(self, key, len, given);
-    free(kept->value);
-    kept->value = given;
+    enum err err = strmap_place(self->map, key, len, &place);
+    struct kept *kept = err == ERR_OK ? *place : NULL;
+    if (kept) {
+        free(kept->value);
+        kept->value = given;
+        return ERR_OK;
+    }
+    kept = err == ERR_OK ? kept_new(key, len, given) : NULL;
+    if (!kept) {
+        strmap_drop(self->map, key, len, NULL);
+        free(given);
+        return ERR_MEMORY;
+    }
+    *place = kept;
+    append(self, kept);
     return ERR_OK;
 }
 

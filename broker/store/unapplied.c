@@ -79,20 +79,32 @@ static uint64_t newest_of(const struct unapplied *self, const struct key *key)
     return entry ? entry->number : 0;
 }
 
-static void touch(struct unapplied *self, const struct key *key)
+static struct entry *add_entry(struct unapplied *self, const struct key *key)
 {
-    if (newest_of(self, key) == self->newest)
-        return;
     struct entry *entry = malloc(sizeof *entry + key->len);
-    if (!entry || strmap_put(self->map, key->bytes, key->len, entry, NULL) != ERR_OK) {
-        free(entry);
-        self->everything = self->newest;
-        return;
-    }
+    if (!entry)
+        return NULL;
     *entry = (struct entry){.number = self->newest, .len = key->len};
     memcpy(entry->key, key->bytes, key->len);
     *self->end = entry;
     self->end = &entry->next;
+    return entry;
+}
+
+static void touch(struct unapplied *self, const struct key *key)
+{
+    void **place = NULL;
+    enum err err = strmap_place(self->map, key->bytes, key->len, &place);
+    const struct entry *newest = err == ERR_OK ? *place : NULL;
+    if (newest && newest->number == self->newest)
+        return;
+    struct entry *entry = err == ERR_OK ? add_entry(self, key) : NULL;
+    if (entry) {
+        *place = entry;
+        return;
+    }
+    strmap_drop(self->map, key->bytes, key->len, NULL);
+    self->everything = self->newest;
 }
 
 static void touch_chat(struct unapplied *self, const char *chat_id, const char **last)
@@ -148,8 +160,7 @@ static void drop_first(struct unapplied *self)
     self->first = entry->next;
     if (!self->first)
         self->end = &self->first;
-    if (strmap_get(self->map, entry->key, entry->len) == entry)
-        strmap_take(self->map, entry->key, entry->len);
+    strmap_drop(self->map, entry->key, entry->len, entry);
     free(entry);
 }
 

@@ -50,6 +50,29 @@ static void what_was_put_is_found(void **state)
     strmap_destroy(&map);
 }
 
+static void a_value_has_its_place(void **state)
+{
+    (void)state;
+    struct strmap *map;
+    int a, b;
+    void **place;
+    assert_int_equal(strmap_new(&map), ERR_OK);
+    assert_int_equal(strmap_place(map, "k", 1, &place), ERR_OK);
+    assert_null(*place);
+    *place = &a;
+    assert_ptr_equal(strmap_get(map, "k", 1), &a);
+    assert_int_equal(strmap_place(map, "k", 1, &place), ERR_OK);
+    assert_ptr_equal(*place, &a);
+    assert_int_equal(strmap_count(map), 1);
+    strmap_drop(map, "k", 1, &b);
+    strmap_drop(map, "other", 5, &a);
+    assert_int_equal(strmap_count(map), 1);
+    strmap_drop(map, "k", 1, &a);
+    assert_int_equal(strmap_count(map), 0);
+    assert_null(strmap_get(map, "k", 1));
+    strmap_destroy(&map);
+}
+
 #define MANY 5000
 
 static void put_numbered(struct strmap *map, int *values, int i)
@@ -107,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(siphash_gives_the_published_values),
         cmocka_unit_test(what_was_put_is_found),
+        cmocka_unit_test(a_value_has_its_place),
         cmocka_unit_test(walking_sees_every_entry_once_even_when_it_removes_them),
         cmocka_unit_test(putting_and_taking_goes_on_for_ever),
     };
