@@ -2,7 +2,6 @@
 
 #include "core/compose.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void send_frame(struct core *core, const struct peer *peer, const struct request_frame *frame)
@@ -61,7 +60,7 @@ static void keep(struct core *core, const struct ask *ask, bool keyed, uint16_t 
     if (!kept)
         return;
     kept->fingerprint = ask->frame->fingerprint;
-    snprintf(kept->chat, sizeof kept->chat, "%s", chat);
+    memcpy(kept->chat, chat, strlen(chat) + 1);
     struct change change = {.kind = CHANGE_ANSWER_PUT,
                             .of.answer = {.status = status,
                                           .message = kept->message,

@@ -79,12 +79,15 @@ static struct block *block_for(struct changes *self, size_t len)
 /* Replaces *text by a copy of len bytes and a NUL. NULL becomes "". */
 static enum err keep_bytes(struct changes *self, const char **text, size_t len)
 {
+    if (len == 0) {
+        *text = "";
+        return ERR_OK;
+    }
     struct block *block = block_for(self, len + 1);
     if (!block)
         return ERR_MEMORY;
     char *at = block->bytes + block->used;
-    if (len > 0)
-        memcpy(at, *text, len);
+    memcpy(at, *text, len);
     at[len] = '\0';
     block->used += len + 1;
     *text = at;

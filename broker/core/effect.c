@@ -42,9 +42,17 @@ struct effect *effects_add(struct effects *self, enum effect_kind kind)
     return effect;
 }
 
+static bool feed_is_first(const struct effects *self)
+{
+    for (size_t i = 1; i < self->count; i++)
+        if (self->list[i].kind == EFFECT_FEED && self->list[i - 1].kind != EFFECT_FEED)
+            return false;
+    return true;
+}
+
 enum err effects_feed_first(struct effects *self)
 {
-    if (self->count < 2)
+    if (feed_is_first(self))
         return ERR_OK;
     struct effect *sorted = malloc(self->room * sizeof *sorted);
     if (!sorted)

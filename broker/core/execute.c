@@ -59,19 +59,6 @@ static enum err read_body(const struct ask *ask, struct wish *out, struct fault 
     return out->steps.kind == JSON_KIND_ARRAY ? ERR_OK : fault_set(why, ERR_INVALID, NO_STEPS);
 }
 
-static enum err count_steps(const struct core *core, struct wish *wish, struct fault *why)
-{
-    struct json_walk walk = json_walk_begin(wish->steps.value);
-    struct json_member step;
-    while (json_walk_next(&walk, &step))
-        wish->count++;
-    if (wish->count <= core->settings.max_steps)
-        return ERR_OK;
-    return fault_set(why, ERR_INVALID,
-                     "Too many steps: %zu, at most %" PRIu32 " are allowed (chat_workflows.execution.max_steps)",
-                     wish->count, core->settings.max_steps);
-}
-
 static void read_step(const struct json_member *from, struct wished_step *out)
 {
     out->kind = from->kind;
@@ -88,16 +75,23 @@ static void read_step(const struct json_member *from, struct wished_step *out)
     }
 }
 
-static enum err read_steps(struct wish *wish, struct fault *why)
+/* More than are allowed are counted only. */
+static enum err read_steps(const struct core *core, struct wish *wish, struct fault *why)
 {
     struct json_walk walk = json_walk_begin(wish->steps.value);
     struct json_member step;
-    wish->step = malloc((wish->count + 1) * sizeof *wish->step);
+    const size_t max = core->settings.max_steps;
+    wish->step = malloc((max + 1) * sizeof *wish->step);
     if (!wish->step)
         return fault_set(why, ERR_MEMORY, "No memory for the steps");
-    for (size_t i = 0; json_walk_next(&walk, &step); i++)
-        read_step(&step, &wish->step[i]);
-    return ERR_OK;
+    for (; json_walk_next(&walk, &step); wish->count++)
+        if (wish->count < max)
+            read_step(&step, &wish->step[wish->count]);
+    if (wish->count <= max)
+        return ERR_OK;
+    return fault_set(why, ERR_INVALID,
+                     "Too many steps: %zu, at most %zu are allowed (chat_workflows.execution.max_steps)", wish->count,
+                     max);
 }
 
 static enum err check_step(const struct wished_step *step, size_t i, struct fault *why)
@@ -122,9 +116,7 @@ static enum err read_wish(const struct core *core, const struct ask *ask, struct
 {
     enum err err = read_body(ask, out, why);
     if (err == ERR_OK)
-        err = count_steps(core, out, why);
-    if (err == ERR_OK)
-        err = read_steps(out, why);
+        err = read_steps(core, out, why);
     for (size_t i = 0; i < out->count && err == ERR_OK; i++)
         err = check_step(&out->step[i], i, why);
     return err;
@@ -147,11 +139,23 @@ static void fill_step(struct core *core, struct step *step, const struct wished_
     job_take_text(&step->arguments, arguments);
 }
 
+/* {chat}_workflow_{milliseconds}_{8 hex digits} */
+static void draw_id(struct core *core, const struct chat *chat, char out[JOB_ID_MAX + 1])
+{
+    static const char middle[] = "_workflow_";
+    size_t len = strlen(chat->id);
+    memcpy(out, chat->id, len);
+    memcpy(out + len, middle, sizeof middle);
+    len += sizeof middle - 1;
+    len += buf_decimal(core->now.wall_us / 1000, out + len);
+    out[len] = '_';
+    core_hex(core, out + len + 1, 8);
+}
+
 struct job *execute_new_job(struct core *core, struct chat *chat, const struct ask *ask, uint32_t steps)
 {
-    char id[JOB_ID_MAX + 1], hex[9];
-    core_hex(core, hex, 8);
-    snprintf(id, sizeof id, "%s_workflow_%" PRId64 "_%s", chat->id, core->now.wall_us / 1000, hex);
+    char id[JOB_ID_MAX + 1];
+    draw_id(core, chat, id);
     struct job *job = job_new(core, chat, id, steps);
     if (!job)
         return NULL;

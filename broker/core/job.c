@@ -7,25 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-void job_set_text(struct core *core, char **text, const char *value)
+/* Every empty text: most are never set to anything else. */
+static char empty[] = "";
+
+static void free_text(char *text)
 {
-    char *copy = core_copy_text(core, value ? value : "");
-    if (copy)
-        job_take_text(text, copy);
+    if (text != empty)
+        free(text);
 }
 
 void job_take_text(char **text, char *value)
 {
-    free(*text);
+    free_text(*text);
     *text = value;
 }
 
-static void init_step(struct core *core, struct step *step)
+void job_set_text(struct core *core, char **text, const char *value)
+{
+    char *copy = value && value[0] ? core_copy_text(core, value) : empty;
+    if (copy)
+        job_take_text(text, copy);
+}
+
+static void init_step(struct step *step)
 {
     char **const texts[] = {&step->operation, &step->arguments, &step->input_file, &step->output_file,
                             &step->spool_key, &step->result,    &step->error,      &step->message};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        job_set_text(core, texts[i], "");
+        *texts[i] = empty;
 }
 
 struct job *job_new(struct core *core, struct chat *chat, const char *id, uint32_t steps)
@@ -37,11 +46,11 @@ struct job *job_new(struct core *core, struct chat *chat, const char *id, uint32
     strncpy(self->id, id, JOB_ID_MAX);
     char **const texts[] = {&self->input_name, &self->input_key, &self->trace, &self->error, &self->retry_of};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        job_set_text(core, texts[i], "");
+        *texts[i] = empty;
     self->steps = core_alloc(core, (steps ? steps : 1) * sizeof *self->steps);
     self->step_count = self->steps ? steps : 0;
     for (uint32_t i = 0; i < self->step_count; i++)
-        init_step(core, &self->steps[i]);
+        init_step(&self->steps[i]);
     if (core->err == ERR_OK)
         return self;
     job_destroy(core, self);
@@ -50,14 +59,14 @@ struct job *job_new(struct core *core, struct chat *chat, const char *id, uint32
 
 static void free_step(struct step *step)
 {
-    free(step->operation);
-    free(step->arguments);
-    free(step->input_file);
-    free(step->output_file);
-    free(step->spool_key);
-    free(step->result);
-    free(step->error);
-    free(step->message);
+    free_text(step->operation);
+    free_text(step->arguments);
+    free_text(step->input_file);
+    free_text(step->output_file);
+    free_text(step->spool_key);
+    free_text(step->result);
+    free_text(step->error);
+    free_text(step->message);
 }
 
 void job_destroy(struct core *core, struct job *self)
@@ -68,11 +77,11 @@ void job_destroy(struct core *core, struct job *self)
     for (uint32_t i = 0; i < self->step_count; i++)
         free_step(&self->steps[i]);
     free(self->steps);
-    free(self->input_name);
-    free(self->input_key);
-    free(self->trace);
-    free(self->error);
-    free(self->retry_of);
+    free_text(self->input_name);
+    free_text(self->input_key);
+    free_text(self->trace);
+    free_text(self->error);
+    free_text(self->retry_of);
     free(self);
 }
 

@@ -70,9 +70,9 @@ void job_activate(struct core *core, struct job *self); /* into core->active; ha
 
 void job_put(struct core *core, const struct job *self);                  /* its row */
 void job_put_step(struct core *core, const struct job *self, uint32_t i); /* a step's row */
-/* Replaces an owned text by a copy. */
+/* Replaces a text of a job or step, which nobody else may free, by a copy. */
 void job_set_text(struct core *core, char **text, const char *value);
-void job_take_text(char **text, char *value); /* the same with a value that it takes */
+void job_take_text(char **text, char *value); /* the same by a value on the heap, which it takes */
 
 struct job *job_find_open(const struct chat *chat, const char *job_id); /* NULL = none that has not ended */
 uint32_t job_next_step(const struct job *self);                 /* first one not completed; step_count when all are */
