@@ -185,7 +185,9 @@ void turn_input(struct broker *self, const struct input *input)
 {
     struct input prepared = *input;
     struct kept kept[2] = {{.space = BUF_INIT(ANSWER_TEXT_MAX)}, {.space = BUF_INIT(ANSWER_TEXT_MAX)}};
-    struct fault why = {.text = "out of memory"};
+    static const char no_memory[] = "out of memory"; /* unless somebody knows better */
+    struct fault why;                                /* large: not cleared for every input */
+    memcpy(why.text, no_memory, sizeof no_memory);
     struct event_name event;
     event.chat[0] = event.event_id[0] = '\0';
     if (input->kind == INPUT_OUTSIDE)

@@ -9,6 +9,16 @@ void compose_fini(struct compose *self)
     buf_fini(&self->buf);
 }
 
+enum err compose_give(struct compose *self, struct buf *to)
+{
+    if (self->err == ERR_OK) {
+        *to = self->buf;
+        *self = COMPOSE_INIT;
+    }
+    compose_fini(self);
+    return self->err;
+}
+
 static void note(struct compose *self, enum err err)
 {
     if (self->err == ERR_OK)

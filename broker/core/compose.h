@@ -15,6 +15,8 @@ struct compose {
 #define COMPOSE_INIT ((struct compose){.buf = BUF_INIT(COMPOSE_MAX), .err = ERR_OK})
 
 void compose_fini(struct compose *self);
+/* Instead: hands the text over to a buffer that is empty. The first failure, if there was one. */
+enum err compose_give(struct compose *self, struct buf *to) MUST_CHECK;
 void compose_plain(struct compose *self, const char *text);  /* as it is: brackets and commas */
 void compose_string(struct compose *self, const char *text); /* a JSON string with quotes */
 /* Members and keys bring their comma along. */

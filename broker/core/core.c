@@ -36,6 +36,7 @@ enum err core_new(struct core **out, const struct core_settings *settings, const
     self->term = newest.term;
     self->counter = newest.counter;
     self->rooms = rooms;
+    self->scratch = BUF_INIT(settings->event_bytes_max);
     enum err err = new_maps(self);
     if (err != ERR_OK)
         core_destroy(&self);
@@ -97,6 +98,7 @@ void core_destroy(struct core **self_p)
     strmap_destroy(&self->publishers);
     dedupe_destroy(&self->answers);
     dedupe_destroy(&self->events);
+    buf_fini(&self->scratch);
     free(self);
     *self_p = NULL;
 }

@@ -142,11 +142,13 @@ static enum err restamp(struct import *self, const json_t *event, struct fault *
     step_member(self, &members, extra, sizeof extra);
     (void)json_member_int(json_members_find(&members, "attempt"), &attempt);
     bool outside = json_member_plain_text(json_members_find(&members, "source"), source, sizeof source);
+    char timestamp[CLOCK_TEXT_MAX];
+    clock_rfc3339(time_of(self, event, "created_us"), timestamp);
     struct stamp stamp = {.type = import_text(event, "type"),
                           .chat_id = self->chat->id,
                           .seq = self->event_count + 1,
                           .epoch = self->epoch,
-                          .wall_us = time_of(self, event, "created_us"),
+                          .timestamp = timestamp,
                           .job_id = job[0] ? job : NULL,
                           .attempt = attempt > 0 && attempt < UINT32_MAX ? (uint32_t)attempt : 0,
                           .outside = outside && !job[0]};
@@ -165,7 +167,7 @@ static enum err end_event(struct import *self, const json_t *job, struct fault *
                           .chat_id = self->chat->id,
                           .seq = self->event_count + 1,
                           .epoch = self->epoch,
-                          .wall_us = self->core->now.wall_us,
+                          .timestamp = core_now_text(self->core),
                           .job_id = import_text(job, "job_id"),
                           .attempt = (uint32_t)import_number(job, "attempts", UINT32_MAX)};
     static const char extra[] = "\"error\":\"" UNFINISHED "\",\"message\":\"Workflow execution failed\"";

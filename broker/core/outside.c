@@ -35,13 +35,26 @@ bool outside_chat(const struct input *input, char out[ID_CHAT_MAX + 1])
     return true;
 }
 
+/* Ends the JSON and sends it to whoever wants an answer. */
+static void tell_publisher(struct core *core, const struct peer *peer, struct compose *json)
+{
+    struct effect *effect = core_effect(core, EFFECT_PUBLISHED);
+    compose_plain(json, "}");
+    if (!effect) {
+        compose_fini(json);
+        return;
+    }
+    effect->peer = *peer;
+    enum err err = compose_give(json, &effect->bytes);
+    if (err != ERR_OK)
+        core_fail(core, err);
+}
+
 /* Names the event, so that a publisher that sent one twice can tell two answers from each other. event_id "" = none. */
 static void answer(struct core *core, const struct peer *peer, uint64_t seq, const char *event_id)
 {
-    struct effect *effect = peer->len > 0 ? core_effect(core, EFFECT_PUBLISHED) : NULL;
-    if (!effect)
+    if (peer->len == 0)
         return;
-    effect->peer = *peer;
     struct compose json = COMPOSE_INIT;
     compose_plain(&json, "{");
     compose_raw(&json, "ok", "true");
@@ -51,28 +64,18 @@ static void answer(struct core *core, const struct peer *peer, uint64_t seq, con
         compose_raw(&json, "seq", "null");
     if (event_id[0])
         compose_text(&json, "event_id", event_id);
-    compose_plain(&json, "}");
-    enum err err = json.err == ERR_OK ? buf_add(&effect->bytes, json.buf.data, json.buf.len) : json.err;
-    if (err != ERR_OK)
-        core_fail(core, err);
-    compose_fini(&json);
+    tell_publisher(core, peer, &json);
 }
 
 static void refuse(struct core *core, const struct peer *peer, const char *reason)
 {
     core->frames_refused++;
-    struct effect *effect = peer->len > 0 ? core_effect(core, EFFECT_PUBLISHED) : NULL;
-    if (!effect)
+    if (peer->len == 0)
         return;
-    effect->peer = *peer;
     struct compose json = COMPOSE_INIT;
     compose_plain(&json, "{");
     compose_text(&json, "error", reason);
-    compose_plain(&json, "}");
-    enum err err = json.err == ERR_OK ? buf_add(&effect->bytes, json.buf.data, json.buf.len) : json.err;
-    if (err != ERR_OK)
-        core_fail(core, err);
-    compose_fini(&json);
+    tell_publisher(core, peer, &json);
 }
 
 /* false: `why` says what is wrong. */

@@ -5,29 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct stamp stamp_of(const struct core *core, const struct chat *chat, const struct draft *draft, uint64_t seq)
+static struct stamp stamp_of(struct core *core, const struct chat *chat, const struct draft *draft, uint64_t seq)
 {
     return (struct stamp){.type = draft->type,
                           .chat_id = chat->id,
                           .seq = seq,
                           .epoch = chat->epoch,
-                          .wall_us = core->now.wall_us,
+                          .timestamp = core_now_text(core),
                           .job_id = draft->job ? draft->job->id : NULL,
                           .attempt = draft->job ? draft->job->attempts : 0,
                           .outside = !draft->job};
 }
 
-/* false: too large, or no memory (then the core has failed). */
-static bool write_body(struct core *core, struct chat *chat, const struct draft *draft, uint64_t seq, struct buf *out)
+/* The event as clients get it, in core->scratch; NULL: too large, or no memory (then the core has failed). */
+static const struct buf *write_body(struct core *core, struct chat *chat, const struct draft *draft, uint64_t seq)
 {
-    *out = BUF_INIT(core->settings.event_bytes_max);
     struct stamp stamp = stamp_of(core, chat, draft, seq);
-    enum err err = stamp_write(out, &stamp, draft->extra, draft->members, draft->dropped);
+    buf_clear(&core->scratch);
+    enum err err = stamp_write(&core->scratch, &stamp, draft->extra, draft->members, draft->dropped);
     if (err != ERR_OK && err != ERR_FULL)
         core_fail(core, err);
-    if (err != ERR_OK)
-        buf_fini(out);
-    return err == ERR_OK;
+    return err == ERR_OK ? &core->scratch : NULL;
 }
 
 static void tap(struct core *core, const struct chat *chat, const char *type, const char *body, size_t len)
@@ -82,12 +80,9 @@ static void change_event(struct core *core, const struct chat *chat, const struc
 
 uint64_t record_event(struct core *core, struct chat *chat, const struct draft *draft, const char *closing_key)
 {
-    struct buf body;
     uint64_t seq = chat->head + 1;
-    if (!write_body(core, chat, draft, seq, &body))
-        return 0;
-    struct tail_event *event = tail_event_new(core, draft->type, seq, body.data, body.len);
-    buf_fini(&body);
+    const struct buf *body = write_body(core, chat, draft, seq);
+    struct tail_event *event = body ? tail_event_new(core, draft->type, seq, body->data, body->len) : NULL;
     if (!event)
         return 0;
     chat->head = seq;
@@ -104,15 +99,15 @@ uint64_t record_event(struct core *core, struct chat *chat, const struct draft *
 
 void record_progress(struct core *core, struct chat *chat, const struct draft *draft, const char *key, bool closing)
 {
-    struct buf body;
-    if (!write_body(core, chat, draft, 0, &body))
+    const struct buf *body = write_body(core, chat, draft, 0);
+    char *kept = body ? core_alloc(core, body->len) : NULL;
+    if (!kept)
         return;
     chat->used_ms = core->now.mono_ms;
-    size_t len;
-    char *text = buf_steal(&body, &len);
+    memcpy(kept, body->data, body->len);
     if (!closing)
-        tap(core, chat, draft->type, text, len);
-    chat_progress_put(core, chat, key, text, len, draft->job);
+        tap(core, chat, draft->type, kept, body->len);
+    chat_progress_put(core, chat, key, kept, body->len, draft->job);
     if (!closing)
         follow_progress(core, chat);
 }

@@ -1,6 +1,5 @@
 #include "core/stamp.h"
 
-#include "clock.h"
 #include "json_text.h"
 
 #include <string.h>
@@ -58,10 +57,8 @@ static enum err write_head(struct buf *out, const struct stamp *stamp)
         err = json_text_member_int(out, "seq", (int64_t)stamp->seq);
     if (err == ERR_OK && stamp->seq > 0)
         err = json_text_member(out, "epoch", stamp->epoch);
-    char text[CLOCK_TEXT_MAX];
-    clock_rfc3339(stamp->wall_us, text);
     if (err == ERR_OK)
-        err = json_text_member(out, "timestamp", text);
+        err = json_text_member(out, "timestamp", stamp->timestamp);
     if (err == ERR_OK && stamp->outside)
         err = json_text_member(out, "source", "outside");
     if (err == ERR_OK && stamp->job_id)

@@ -14,10 +14,10 @@ struct stamp {
     const char *chat_id;
     uint64_t seq; /* 0 = state: neither seq nor epoch */
     const char *epoch;
-    int64_t wall_us;
-    const char *job_id; /* NULL = none: then no attempt either */
-    uint32_t attempt;   /* 0 = leave out */
-    bool outside;       /* source: "outside" */
+    const char *timestamp; /* RFC 3339 */
+    const char *job_id;    /* NULL = none: then no attempt either */
+    uint32_t attempt;      /* 0 = leave out */
+    bool outside;          /* source: "outside" */
 };
 
 /* `members` (NULL = none) without the names in `dropped` (ended by NULL; NULL = none) and without the stamped ones;

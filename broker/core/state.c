@@ -26,6 +26,15 @@ char *core_copy_text(struct core *self, const char *text)
     return copy;
 }
 
+const char *core_now_text(struct core *self)
+{
+    if (self->now_text[0] == '\0' || self->now_text_us != self->now.wall_us) {
+        clock_rfc3339(self->now.wall_us, self->now_text);
+        self->now_text_us = self->now.wall_us;
+    }
+    return self->now_text;
+}
+
 void core_change(struct core *self, const struct change *change)
 {
     enum err err = changes_add(self->changes, change);

@@ -3,6 +3,7 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include "clock.h"
 #include "core/core.h"
 #include "core/dedupe.h"
 #include "core/turns.h"
@@ -22,6 +23,9 @@ struct core {
     uint64_t term, counter; /* the newest token */
     uint64_t generations;
     struct core_time now;
+    char now_text[CLOCK_TEXT_MAX]; /* of now_text_us: core_now_text() */
+    int64_t now_text_us;
+    struct buf scratch;      /* an event while it is written; its memory is kept */
     struct changes *changes; /* of the running call; borrowed */
     struct effects *effects;
     enum err err; /* the first failure (memory): everything after it is void */
@@ -57,6 +61,7 @@ void core_fail(struct core *self, enum err err);
 /* Zeroed memory, or NULL after core_fail(). */
 void *core_alloc(struct core *self, size_t size);
 char *core_copy_text(struct core *self, const char *text);
+const char *core_now_text(struct core *self); /* now as events carry it: one text for all of a turn */
 void core_change(struct core *self, const struct change *change);
 struct effect *core_effect(struct core *self, enum effect_kind kind); /* NULL after core_fail() */
 

@@ -21,12 +21,13 @@ static void check(const struct stamp *stamp, const char *extra, const char *json
     buf_fini(&out);
 }
 
-#define TIME ",\"timestamp\":\"1970-01-01T00:00:01.000000Z\""
+#define NOW  "1970-01-01T00:00:01.000000Z"
+#define TIME ",\"timestamp\":\"" NOW "\""
 
 static void state_has_no_number(void **state)
 {
     (void)state;
-    struct stamp stamp = {.type = "progress", .chat_id = "c", .wall_us = 1000000};
+    struct stamp stamp = {.type = "progress", .chat_id = "c", .timestamp = NOW};
     check(&stamp, NULL, "{}", NULL, "{\"type\":\"progress\",\"chat_id\":\"c\"" TIME "}");
     check(&stamp, "\"a\":1", "{\"b\":[1, 2]}", NULL,
           "{\"type\":\"progress\",\"chat_id\":\"c\"" TIME ",\"a\":1,\"b\":[1, 2]}");
@@ -36,7 +37,7 @@ static void a_record_carries_number_epoch_and_job(void **state)
 {
     (void)state;
     struct stamp stamp = {
-        .type = "x", .chat_id = "c", .seq = 7, .epoch = "ee", .wall_us = 1000000, .job_id = "j", .attempt = 2};
+        .type = "x", .chat_id = "c", .seq = 7, .epoch = "ee", .timestamp = NOW, .job_id = "j", .attempt = 2};
     check(&stamp, NULL, "{}", NULL,
           "{\"type\":\"x\",\"chat_id\":\"c\",\"seq\":7,\"epoch\":\"ee\"" TIME ",\"job_id\":\"j\",\"attempt\":2}");
 }
@@ -45,7 +46,7 @@ static void a_record_carries_number_epoch_and_job(void **state)
 static void our_names_come_off_however_they_are_spelt(void **state)
 {
     (void)state;
-    struct stamp stamp = {.type = "x", .chat_id = "c", .seq = 1, .epoch = "e", .wall_us = 1000000, .outside = true};
+    struct stamp stamp = {.type = "x", .chat_id = "c", .seq = 1, .epoch = "e", .timestamp = NOW, .outside = true};
     const char *const dropped[] = {"status", NULL};
     check(&stamp, NULL,
           "{\"seq\":2,\"\\u0073eq\":3,\"s\\u0065\\u0071\":4,\"job_id\":1,\"\\u006Aob_id\":1,\"source\":0,"
@@ -59,7 +60,7 @@ static void our_names_come_off_however_they_are_spelt(void **state)
 static void beyond_the_limit_is_full(void **state)
 {
     (void)state;
-    struct stamp stamp = {.type = "x", .chat_id = "c", .wall_us = 1};
+    struct stamp stamp = {.type = "x", .chat_id = "c", .timestamp = NOW};
     for (size_t limit = 0; limit < 60; limit += 7) {
         struct buf out = BUF_INIT(limit);
         assert_int_equal(stamp_write(&out, &stamp, NULL, NULL, NULL), ERR_FULL);
