@@ -50,6 +50,24 @@ def await_end(stack, chat, job, seconds=60):
     return wait_until(ended, seconds, "the end of " + job)
 
 
+def test_steps_mean_what_any_reader_of_json_reads_in_them(shared_stack):
+    chat = prepare(shared_stack, "n,word\n1,abc\n2,\u0158\u00edp\n")
+    body = rb"""
+      { "steps" : [ { "operation" : "x" , "oper\u0061tion" : "csv\/se\u0061rch" , "arguments" : 1 ,
+                      "arg\u0075ments" : { "conditions" : [ { "column" : "word" , "operator" : "equals" , "value" : "abc" ,
+                                                             "v\u0061lue" : "\u0158\u00ed\u0070" } ] } } ] } """
+    path = "/chat/workflows/%s/execute" % chat
+    answer = shared_stack.request("POST", path, body, {"Content-Type": "application/json", "Prefer": "respond-async"})
+    assert answer.status == 202, answer
+    found = await_end(shared_stack, chat, answer.data["job_id"])
+    assert found["status"] == "completed", found
+    (step,) = found["steps"]
+    assert step["operation"] == "csv/search"
+    assert step["arguments"] == {
+        "conditions": [{"column": "word", "operator": "equals", "value": "\u0158\u00edp"}]
+    }
+
+
 def test_cancel_ends_a_run_for_good(make_stack):
     stack = make_stack(settings=SETTINGS)
     chat = prepare(stack)
