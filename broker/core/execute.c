@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_FILE  "No uploaded file found for processing"
-#define NO_STEPS "No steps provided"
+#define FIRST_STEPS 4 /* most runs have no more */
+#define NO_FILE     "No uploaded file found for processing"
+#define NO_STEPS    "No steps provided"
 
 /* A step as it lies in the body. Of members that come twice the last counts; an absent one is null. */
 struct wished_step {
@@ -23,9 +24,9 @@ struct wished_step {
 /* What a body asks for. */
 struct wish {
     struct json_member steps;
-    size_t count;
-    struct wished_step *step; /* owned; `count` of them, once they are read */
-    bool wait;                /* absent means yes: existing clients wait */
+    struct wished_step *step; /* owned */
+    size_t count, room;
+    bool wait; /* absent means yes: existing clients wait */
 };
 
 static void wish_fini(struct wish *self)
@@ -75,23 +76,35 @@ static void read_step(const struct json_member *from, struct wished_step *out)
     }
 }
 
+static enum err add_step(struct wish *wish, const struct json_member *from, struct fault *why)
+{
+    if (wish->count == wish->room) {
+        size_t room = wish->room ? 2 * wish->room : FIRST_STEPS;
+        struct wished_step *step = realloc(wish->step, room * sizeof *step);
+        if (!step)
+            return fault_set(why, ERR_MEMORY, "No memory for the steps");
+        wish->step = step;
+        wish->room = room;
+    }
+    read_step(from, &wish->step[wish->count++]);
+    return ERR_OK;
+}
+
 /* More than are allowed are counted only. */
 static enum err read_steps(const struct core *core, struct wish *wish, struct fault *why)
 {
     struct json_walk walk = json_walk_begin(wish->steps.value);
     struct json_member step;
     const size_t max = core->settings.max_steps;
-    wish->step = malloc((max + 1) * sizeof *wish->step);
-    if (!wish->step)
-        return fault_set(why, ERR_MEMORY, "No memory for the steps");
-    for (; json_walk_next(&walk, &step); wish->count++)
-        if (wish->count < max)
-            read_step(&step, &wish->step[wish->count]);
-    if (wish->count <= max)
-        return ERR_OK;
+    size_t count = 0;
+    enum err err = ERR_OK;
+    while (err == ERR_OK && json_walk_next(&walk, &step))
+        if (++count <= max)
+            err = add_step(wish, &step, why);
+    if (err != ERR_OK || count <= max)
+        return err;
     return fault_set(why, ERR_INVALID,
-                     "Too many steps: %zu, at most %zu are allowed (chat_workflows.execution.max_steps)", wish->count,
-                     max);
+                     "Too many steps: %zu, at most %zu are allowed (chat_workflows.execution.max_steps)", count, max);
 }
 
 static enum err check_step(const struct wished_step *step, size_t i, struct fault *why)
