@@ -33,7 +33,7 @@ struct journal {
     size_t at;       /* where the next record begins */
     int active;      /* the segment it goes to */
     uint64_t newest; /* number of the last record */
-    bool torn;       /* a sync failed */
+    bool torn;       /* a write or a sync failed, and nobody knows what is on disk */
 };
 
 /* ---- records ---- */
@@ -138,6 +138,14 @@ static void set_direct(struct segment *segment, bool on)
     segment->direct = fcntl(segment->fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0 && on;
 }
 
+/* Only want of space is found before anything is written. After any other error some or all of it may be on disk: a
+ * direct write goes to the device in parts that fail one by one, and one into the cache can fail behind the copying. */
+static enum err write_failed(const struct segment *to, int reason, struct fault *why)
+{
+    enum err err = err_from_errno(reason) == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_IO;
+    return fault_set(why, err, "record: cannot write %s: %s", to->path, strerror(reason));
+}
+
 /* *done = bytes that were taken before an error. */
 static enum err write_all(struct segment *to, const char *bytes, size_t len, size_t at, size_t *done, struct fault *why)
 {
@@ -149,11 +157,8 @@ static enum err write_all(struct segment *to, const char *bytes, size_t len, siz
             set_direct(to, false);
             continue;
         }
-        if (taken <= 0) {
-            int reason = taken == 0 ? ENOSPC : errno;
-            enum err err = err_from_errno(reason) == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_UNAVAILABLE;
-            return fault_set(why, err, "record: %s: %s", to->path, strerror(reason));
-        }
+        if (taken <= 0)
+            return write_failed(to, taken == 0 ? ENOSPC : errno, why);
         *done += (size_t)taken;
     }
     return ERR_OK;
@@ -349,7 +354,7 @@ static enum err write_blocks(struct journal *self, size_t bytes, uint64_t number
     struct segment *segment = &self->segment[self->active];
     size_t done;
     enum err err = write_all(segment, self->blocks, bytes, self->at, &done, why);
-    if (err != ERR_OK && done > 0)
+    if (err == ERR_NO_SPACE && done > 0)
         err = fault_set(why, ERR_IO, "record: a write to %s failed half way", segment->path); /* it may read as whole */
     if (err == ERR_OK)
         err = sync_segment(segment, why);
@@ -365,7 +370,7 @@ enum err journal_append(struct journal *self, const struct buf *record, uint64_t
                         struct fault *why)
 {
     if (self->torn)
-        return fault_set(why, ERR_IO, "record: an earlier sync of the journal failed");
+        return fault_set(why, ERR_IO, "record: an earlier write of the journal failed");
     size_t payload = record->len - JOURNAL_HEAD, need = blocks_of(record->len);
     if (need > self->segment_bytes || payload > UINT32_MAX)
         return fault_set(why, ERR_TOO_LARGE, "record: a batch of %zu bytes does not fit the journal", payload);

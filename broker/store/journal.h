@@ -53,8 +53,8 @@ enum err journal_begin(struct journal *self, const struct journal_history *of, s
 
 /* A record is built in a buffer: room for its head, its payload behind it, and then it is written and synced.
  * ERR_FULL: the segment is full and the next one holds records above `kept`; nothing has happened. ERR_TOO_LARGE: no
- * segment holds it. ERR_NO_SPACE, ERR_UNAVAILABLE: not written, and never will be. ERR_IO: nobody knows whether it is
- * on disk, nor what comes after it, so nothing is taken any more. */
+ * segment holds it. ERR_NO_SPACE: not written, and never will be. ERR_IO, for any other error of a write or a sync:
+ * nobody knows whether it is on disk, nor what comes after it, so nothing is taken any more. */
 enum err journal_record(struct buf *record) MUST_CHECK;
 enum err journal_append(struct journal *self, const struct buf *record, uint64_t kept, uint64_t *number,
                         struct fault *why) MUST_CHECK;

@@ -3,8 +3,9 @@
  * A `struct store` is the writer: one thread, under an exclusive lock of the record, which raises the broker's term on
  * disk when it opens. store_commit() keeps a batch whole or not at all and returns when it is durable (fsync done);
  * from then on every read sees it. After any error the memory built on the batch must be thrown away and loaded again;
- * ERR_IO ends the process: a sync failed, or the record does not take what was accepted (a change against its rules,
- * our bug). A `struct store_reader` is a read-only connection for one other thread (lists, replay). */
+ * ERR_IO ends the process: a sync or a write of the journal failed and nobody knows what is on disk, or the record does
+ * not take what was accepted (a change against its rules, our bug). A `struct store_reader` is a read-only connection
+ * for one other thread (lists, replay). */
 #ifndef STORE_H
 #define STORE_H
 

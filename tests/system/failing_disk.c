@@ -1,6 +1,7 @@
 /* failing_disk - preloaded into a program under test: while the file named by FAILING_DISK says "full", files grow only
- * by what the program has given back since (ENOSPC); while it says "sync", no sync succeeds (EIO). Standard streams are
- * left alone, so that the log can tell. */
+ * by what the program has given back since (ENOSPC); while it says "sync", no sync succeeds (EIO); while it says
+ * "write", no write at a place does (EIO). Standard streams are left alone, and a log is only added to, so that it can
+ * tell. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -54,15 +55,17 @@ static bool refused(int fd, off_t end)
     return true;
 }
 
-static ssize_t no_space(void)
+static ssize_t fail_with(int reason)
 {
-    errno = ENOSPC;
+    errno = reason;
     return -1;
 }
 
 ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
 {
-    return refused(fd, at + (off_t)len) ? no_space() : syscall(SYS_pwrite64, fd, from, len, at);
+    if (told("write"))
+        return fail_with(EIO);
+    return refused(fd, at + (off_t)len) ? fail_with(ENOSPC) : syscall(SYS_pwrite64, fd, from, len, at);
 }
 
 ssize_t pwrite64(int fd, const void *from, size_t len, off_t at)
@@ -73,7 +76,7 @@ ssize_t pwrite64(int fd, const void *from, size_t len, off_t at)
 ssize_t write(int fd, const void *from, size_t len)
 {
     off_t at = fd > 2 ? lseek(fd, 0, SEEK_CUR) : -1;
-    return at >= 0 && refused(fd, at + (off_t)len) ? no_space() : syscall(SYS_write, fd, from, len);
+    return at >= 0 && refused(fd, at + (off_t)len) ? fail_with(ENOSPC) : syscall(SYS_write, fd, from, len);
 }
 
 int ftruncate(int fd, off_t len)
@@ -93,10 +96,7 @@ int posix_fallocate(int fd, off_t at, off_t len)
 
 static int sync_or_fail(long number, int fd)
 {
-    if (!told("sync"))
-        return (int)syscall(number, fd);
-    errno = EIO;
-    return -1;
+    return told("sync") ? (int)fail_with(EIO) : (int)syscall(number, fd);
 }
 
 int fsync(int fd)

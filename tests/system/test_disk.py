@@ -101,7 +101,8 @@ def test_a_full_file_disk_refuses_uploads_and_heals(make_stack):
     assert stack.get("/chat/workflows/%s/files/words.csv" % chat).body == CSV.encode()
 
 
-def test_a_failed_sync_ends_the_broker_and_serve_starts_it_again(make_stack):
+@pytest.mark.parametrize("failing", ["sync", "write"])
+def test_a_failed_sync_or_write_ends_the_broker_and_serve_starts_it_again(make_stack, failing):
     stack = make_stack(start=False)
     disk = Disk(stack.folder)
     log_path = os.path.join(stack.folder, "sheetwire.log")
@@ -117,7 +118,7 @@ def test_a_failed_sync_ends_the_broker_and_serve_starts_it_again(make_stack):
 
     chat = stack.create_chat()
     assert stack.upload(chat, "words.csv", CSV).status == 200
-    disk.be("sync")
+    disk.be(failing)
     answer = stack.request("POST", "/chat/workflows")
     assert answer.status in (503, 504), answer
     wait_until(lambda: 'broker stopped error="record: ' in log(), 10, "the broker's last word")
