@@ -19,7 +19,8 @@
 #define REMEMBERED_MAX   4096 /* request and event ids of earlier turns; further ones are looked up in the record */
 #define REPLIES_MAX                                                                                                    \
     (QUERIES_MAX + JANITOR_KEYS_MAX + 2 * JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
-#define LINGER_MS 200                                             /* for frames on their way when we stop */
+#define PEER_BYTES_MAX ((size_t)256 << 20)                        /* that may wait for a peer which does not read */
+#define LINGER_MS      200                                        /* for frames on their way when we stop */
 
 static bool warnings_only(const struct settings *settings)
 {
@@ -70,14 +71,47 @@ static enum err open_memory(struct broker *self, struct fault *why)
     return ERR_OK;
 }
 
-static enum err open_port(struct broker *self, enum endpoint which, struct fault *why)
+static bool is_routed(enum endpoint which)
+{
+    return which == ENDPOINT_REQUESTS || which == ENDPOINT_WORK || which == ENDPOINT_PUBLISH_ACK;
+}
+
+static enum err open_router(struct broker *self, enum endpoint which, struct fault *why)
+{
+    char address[ENDPOINT_TEXT_MAX];
+    struct port *port = &self->ports[which];
+    enum err err = endpoint_prepare(self->settings, which, address, why);
+    if (err != ERR_OK || !address[0])
+        return err;
+    const struct router_settings settings = {
+        .name = endpoint_name(which),
+        .address = address,
+        .limits = {.body_max = (size_t)endpoint_bytes_max(self->settings, which), .out_max = PEER_BYTES_MAX}};
+    err = router_open(&port->router, &settings, why);
+    if (err != ERR_OK) {
+        fault_prefix(why, "wire.%s: cannot listen on %s: ", endpoint_name(which), address);
+        return err;
+    }
+    port->fd = router_fd(port->router);
+    return ERR_OK;
+}
+
+static enum err open_socket(struct broker *self, enum endpoint which, struct fault *why)
 {
     struct port *port = &self->ports[which];
     size_t len = sizeof port->fd;
     enum err err = endpoint_bind(&port->socket, self->context, self->settings, which, why);
     if (err == ERR_OK && port->socket && zmq_getsockopt(port->socket, ZMQ_FD, &port->fd, &len) != 0)
         return fault_errno(why, "the descriptor of a socket");
-    port->stirred = port->socket != NULL;
+    return err;
+}
+
+static enum err open_port(struct broker *self, enum endpoint which, struct fault *why)
+{
+    struct port *port = &self->ports[which];
+    port->fd = -1;
+    enum err err = is_routed(which) ? open_router(self, which, why) : open_socket(self, which, why);
+    port->stirred = port->fd >= 0;
     return err;
 }
 
@@ -118,8 +152,10 @@ static void close_socket(void **socket)
 
 void broker_close(struct broker *self)
 {
-    for (int i = 0; i < ENDPOINTS; i++)
+    for (int i = 0; i < ENDPOINTS; i++) {
+        router_close(&self->ports[i].router, LINGER_MS);
         close_socket(&self->ports[i].socket);
+    }
     query_stop(self);
     janitor_stop(self);
     core_destroy(&self->core);
@@ -183,6 +219,17 @@ static void tick(struct broker *self)
     self->tick_ms = self->now.mono_ms + TICK_MS;
     struct input input = {.kind = INPUT_TICK};
     turn_input(self, &input);
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (self->ports[i].router)
+            router_tick(self->ports[i].router, self->now.mono_ms);
+}
+
+/* What a turn had to say to its peers leaves at its end, in one call for each of them. */
+static void flush(struct broker *self)
+{
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (self->ports[i].router)
+            router_flush(self->ports[i].router);
 }
 
 /* A turn without an input changes nothing and has nothing to say. */
@@ -191,10 +238,10 @@ static enum err turn(struct broker *self, struct fault *why)
     turn_begin(self);
     tick(self);
     take_all(self);
-    if (self->inputs == 0)
-        return ERR_OK;
-    enum err err = turn_end(self, why);
+    enum err err = self->inputs > 0 ? turn_end(self, why) : ERR_OK;
     if (err == ERR_OK)
+        flush(self);
+    if (err == ERR_OK && self->inputs > 0)
         janitor_poll(self);
     return err;
 }
@@ -207,7 +254,7 @@ static void waits_of(const struct broker *self, int signal_fd, struct pollfd wai
     waits[WAIT_SIGNALS] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
     waits[WAIT_REPLIES] = (struct pollfd){.fd = mailbox_fd(self->replies), .events = POLLIN};
     for (int i = 0; i < ENDPOINTS; i++)
-        waits[WAIT_PORTS + i] = (struct pollfd){.fd = self->ports[i].socket ? self->ports[i].fd : -1, .events = POLLIN};
+        waits[WAIT_PORTS + i] = (struct pollfd){.fd = self->ports[i].fd, .events = POLLIN};
 }
 
 static int wait_ms(const struct broker *self)

@@ -7,6 +7,7 @@
 #include "actor.h"
 #include "core/core.h"
 #include "endpoint.h"
+#include "ports/router.h"
 #include "settings.h"
 #include "store/store.h"
 #include "wire/publish_frame.h"
@@ -35,11 +36,12 @@ struct pass {
     int64_t due_ms;  /* of the next piece */
 };
 
-/* A socket of the loop. libzmq tells of news on a descriptor; but any call on the socket may take the news in, and the
- * descriptor is silent then. So a port that was used is tried again before the loop sleeps, and no other is touched: to
- * ask libzmq for a socket that has nothing costs two system calls. */
+/* An endpoint in the loop: a router of ours or a socket of libzmq. libzmq tells of news on a descriptor; but any call
+ * on the socket may take the news in, and the descriptor is silent then. So a port that was used is tried again before
+ * the loop sleeps, and no other is touched: to ask for what is not there costs system calls. */
 struct port {
-    void *socket; /* NULL = off */
+    struct router *router;
+    void *socket; /* both NULL = off */
     int fd;       /* readable: there are news */
     bool stirred; /* there may be messages */
 };

@@ -47,63 +47,78 @@ static struct bytes part(struct parts *self, int i)
     return (struct bytes){zmq_msg_data(&self->part[i]), zmq_msg_size(&self->part[i])};
 }
 
-static bool peer_of(struct parts *self, struct peer *out)
-{
-    struct bytes id = part(self, 0);
-    if (id.len == 0 || id.len > PEER_MAX)
-        return false;
-    out->len = (uint8_t)id.len;
-    memcpy(out->id, id.at, id.len);
-    return true;
-}
-
 static void drop(struct broker *self, const char *socket)
 {
     self->dropped_frames++;
     log_debug("frame dropped: not understood", "socket", socket, NULL);
 }
 
-static bool take_request(struct broker *self, struct parts *parts)
+static struct peer peer_of(const struct router_message *message)
+{
+    struct peer peer = {.len = ROUTER_PEER_LEN};
+    memcpy(peer.id, message->peer, ROUTER_PEER_LEN);
+    return peer;
+}
+
+/* ---- from peers that are answered ---- */
+
+static bool take_request(struct broker *self, const struct router_message *message)
 {
     struct request_frame frame;
-    struct input input = {.kind = INPUT_REQUEST, .of.request = {.frame = &frame}};
-    struct bytes bytes = parts->count == 2 ? part(parts, 1) : (struct bytes){0};
-    if (parts->count != 2 || !peer_of(parts, &input.peer) || request_frame_read(&frame, bytes.at, bytes.len) != ERR_OK)
+    struct input input = {.kind = INPUT_REQUEST, .peer = peer_of(message), .of.request = {.frame = &frame}};
+    struct bytes bytes = message->of.part[0];
+    if (message->of.count != 1 || request_frame_read(&frame, bytes.at, bytes.len) != ERR_OK)
         return false;
     turn_input(self, &input);
     return true;
 }
 
-static bool take_work(struct broker *self, struct parts *parts)
+static bool take_work(struct broker *self, const struct router_message *message)
 {
     struct work_frame frame;
-    struct input input = {.kind = INPUT_WORK, .of.work = &frame};
-    struct bytes bytes = parts->count == 2 ? part(parts, 1) : (struct bytes){0};
-    if (parts->count != 2 || !peer_of(parts, &input.peer) || work_frame_read(&frame, bytes.at, bytes.len) != ERR_OK)
+    struct input input = {.kind = INPUT_WORK, .peer = peer_of(message), .of.work = &frame};
+    struct bytes bytes = message->of.part[0];
+    if (message->of.count != 1 || work_frame_read(&frame, bytes.at, bytes.len) != ERR_OK)
         return false;
     turn_input(self, &input);
     return true;
 }
+
+static bool take_publish_ack(struct broker *self, const struct router_message *message)
+{
+    struct input input = {
+        .kind = INPUT_OUTSIDE, .peer = peer_of(message), .of.outside = {.chat = {"", 0}, .json = {"", 0}}};
+    input.of.outside.misframed = message->of.count != 2;
+    if (message->of.count == 2) {
+        input.of.outside.chat = message->of.part[0];
+        input.of.outside.json = message->of.part[1];
+    }
+    turn_input(self, &input);
+    return true;
+}
+
+static void take_routed(struct broker *self, enum endpoint which, uint32_t share,
+                        bool (*take)(struct broker *self, const struct router_message *message))
+{
+    struct port *port = &self->ports[which];
+    struct router_message message;
+    while (port->stirred && share-- > 0 && turn_open(self)) {
+        if (!router_take(port->router, &message)) {
+            port->stirred = false;
+            return;
+        }
+        if (!take(self, &message))
+            drop(self, endpoint_name(which));
+    }
+}
+
+/* ---- from publishers and subscribers ---- */
 
 static bool take_publish(struct broker *self, struct parts *parts)
 {
     if (parts->count != 2)
         return false;
     struct input input = {.kind = INPUT_OUTSIDE, .of.outside = {.chat = part(parts, 0), .json = part(parts, 1)}};
-    turn_input(self, &input);
-    return true;
-}
-
-static bool take_publish_ack(struct broker *self, struct parts *parts)
-{
-    struct input input = {.kind = INPUT_OUTSIDE, .of.outside = {.chat = {"", 0}, .json = {"", 0}}};
-    if (!peer_of(parts, &input.peer))
-        return false;
-    input.of.outside.misframed = parts->count != 3;
-    if (parts->count == 3) {
-        input.of.outside.chat = part(parts, 1);
-        input.of.outside.json = part(parts, 2);
-    }
     turn_input(self, &input);
     return true;
 }
@@ -136,8 +151,8 @@ static bool take_tap(struct broker *self, struct parts *parts)
     return true;
 }
 
-static void take_all(struct broker *self, enum endpoint which, uint32_t share, const char *name,
-                     bool (*take)(struct broker *self, struct parts *parts))
+static void take_subscribed(struct broker *self, enum endpoint which, uint32_t share,
+                            bool (*take)(struct broker *self, struct parts *parts))
 {
     struct port *port = &self->ports[which];
     struct parts parts;
@@ -147,37 +162,37 @@ static void take_all(struct broker *self, enum endpoint which, uint32_t share, c
             return;
         }
         if (!take(self, &parts))
-            drop(self, name);
+            drop(self, endpoint_name(which));
         parts_fini(&parts);
     }
 }
 
 void intake_requests(struct broker *self, uint32_t share)
 {
-    take_all(self, ENDPOINT_REQUESTS, share, "requests", take_request);
+    take_routed(self, ENDPOINT_REQUESTS, share, take_request);
 }
 
 void intake_work(struct broker *self, uint32_t share)
 {
-    take_all(self, ENDPOINT_WORK, share, "work", take_work);
+    take_routed(self, ENDPOINT_WORK, share, take_work);
 }
 
 void intake_publish(struct broker *self, uint32_t share)
 {
-    take_all(self, ENDPOINT_PUBLISH, share, "publish", take_publish);
+    take_subscribed(self, ENDPOINT_PUBLISH, share, take_publish);
 }
 
 void intake_publish_ack(struct broker *self, uint32_t share)
 {
-    take_all(self, ENDPOINT_PUBLISH_ACK, share, "publish_ack", take_publish_ack);
+    take_routed(self, ENDPOINT_PUBLISH_ACK, share, take_publish_ack);
 }
 
 void intake_feed(struct broker *self, uint32_t share)
 {
-    take_all(self, ENDPOINT_FEED, share, "feed", take_subscription);
+    take_subscribed(self, ENDPOINT_FEED, share, take_subscription);
 }
 
 void intake_tap(struct broker *self, uint32_t share)
 {
-    take_all(self, ENDPOINT_TAP, share, "tap", take_tap);
+    take_subscribed(self, ENDPOINT_TAP, share, take_tap);
 }

@@ -44,28 +44,31 @@ static bool send_bytes(void *socket, struct buf *bytes)
     return false;
 }
 
-/* Two frames: whom it is for, and the bytes. Whoever is gone or does not read loses it, and asks again when he is back.
- */
-static void send_to(struct broker *self, enum endpoint which, const void *whom, size_t len, struct buf *bytes)
+/* Whoever is gone or does not read loses it, and asks again when he is back. */
+static void send_to_peer(struct broker *self, enum endpoint which, const struct peer *peer, const struct buf *bytes)
 {
-    struct port *port = &self->ports[which];
-    port->stirred = port->socket != NULL;
-    bool sent = port->socket && zmq_send(port->socket, whom, len, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
-                send_bytes(port->socket, bytes);
-    if (!sent)
+    struct router *router = self->ports[which].router;
+    struct bytes frame = {bytes->data, bytes->len};
+    if (!router || router_send(router, peer->id, peer->len, frame) != ERR_OK)
         self->dropped_frames++;
 }
 
-static void send_to_peer(struct broker *self, enum endpoint which, const struct peer *peer, struct buf *bytes)
+/* Two frames: the topic and the bytes. A subscriber that does not read loses them. */
+static void send_topic(struct broker *self, enum endpoint which, const void *topic, size_t len, struct buf *bytes)
 {
-    send_to(self, which, peer->id, peer->len, bytes);
+    struct port *port = &self->ports[which];
+    port->stirred = port->socket != NULL;
+    bool sent = port->socket && zmq_send(port->socket, topic, len, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+                send_bytes(port->socket, bytes);
+    if (!sent)
+        self->dropped_frames++;
 }
 
 static void send_feed(struct broker *self, uint64_t link, struct buf *bytes)
 {
     char topic[FEED_TOPIC_MAX];
     size_t len = feed_topic(link, topic);
-    send_to(self, ENDPOINT_FEED, topic, len, bytes);
+    send_topic(self, ENDPOINT_FEED, topic, len, bytes);
 }
 
 /* Pairs without a value are left out: the list ends at the first empty one. */
@@ -92,7 +95,7 @@ static void carry_out(struct broker *self, struct effect *effect)
     case EFFECT_WORK: send_to_peer(self, ENDPOINT_WORK, &effect->peer, &effect->bytes); break;
     case EFFECT_PUBLISHED: send_to_peer(self, ENDPOINT_PUBLISH_ACK, &effect->peer, &effect->bytes); break;
     case EFFECT_FEED: send_feed(self, effect->link, &effect->bytes); break;
-    case EFFECT_TAP: send_to(self, ENDPOINT_TAP, effect->topic, strlen(effect->topic), &effect->bytes); break;
+    case EFFECT_TAP: send_topic(self, ENDPOINT_TAP, effect->topic, strlen(effect->topic), &effect->bytes); break;
     case EFFECT_QUERY: query_send(self, &effect->query); break;
     case EFFECT_SWEEP: self->sweep_due = true; break;
     case EFFECT_NOTE: write_note(effect->note); break;

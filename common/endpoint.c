@@ -138,9 +138,13 @@ static int queue_length(const struct settings *settings, enum endpoint which)
     return QUEUE_CALLS;
 }
 
-/* The longest message a peer may send; libzmq drops the connection of one that sends more. A batch of the feed has room
- * for an event with its closing progress, which may be as large. */
-static int64_t message_bytes_max(const struct settings *settings, enum endpoint which)
+const char *endpoint_name(enum endpoint which)
+{
+    return table[which].name;
+}
+
+/* A batch of the feed has room for an event with its closing progress, which may be as large. */
+int64_t endpoint_bytes_max(const struct settings *settings, enum endpoint which)
 {
     int64_t event = (int64_t)settings->wire.event_bytes_max + SLACK_BYTES;
     int64_t call = (int64_t)settings->http.json_bytes_max * 2 + 2 * event;
@@ -156,7 +160,7 @@ static bool set_int(void *socket, int option, int value)
 static bool set_options(void *socket, const struct settings *settings, enum endpoint which, enum side side)
 {
     int queue = queue_length(settings, which);
-    int64_t bytes_max = message_bytes_max(settings, which);
+    int64_t bytes_max = endpoint_bytes_max(settings, which);
     int type = table[which].types[side];
     bool ok = set_int(socket, ZMQ_SNDHWM, queue) && set_int(socket, ZMQ_RCVHWM, queue) &&
               zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max) == 0 &&
@@ -179,11 +183,9 @@ static bool attach(void *socket, const char *address, enum side side)
     return (side == BIND ? zmq_bind(socket, address) : zmq_connect(socket, address)) == 0;
 }
 
-static enum err open_socket(void **socket, void *context, const struct settings *settings, enum endpoint which,
-                            enum side side, struct fault *why)
+static enum err prepare(const struct settings *settings, enum endpoint which, enum side side,
+                        char address[ENDPOINT_TEXT_MAX], struct fault *why)
 {
-    char address[ENDPOINT_TEXT_MAX];
-    *socket = NULL;
     enum err err = endpoint_address(settings, which, address, why);
     if (err != ERR_OK || !address[0])
         return err;
@@ -191,7 +193,22 @@ static enum err open_socket(void **socket, void *context, const struct settings 
         err = prepare_ipc(address + 6, side, why);
     else if (endpoint_check(address, false, NULL) != ERR_OK)
         log_warning("endpoint beyond loopback without encryption", "endpoint", address, NULL);
-    if (err != ERR_OK)
+    return err;
+}
+
+enum err endpoint_prepare(const struct settings *settings, enum endpoint which, char out[ENDPOINT_TEXT_MAX],
+                          struct fault *why)
+{
+    return prepare(settings, which, BIND, out, why);
+}
+
+static enum err open_socket(void **socket, void *context, const struct settings *settings, enum endpoint which,
+                            enum side side, struct fault *why)
+{
+    char address[ENDPOINT_TEXT_MAX];
+    *socket = NULL;
+    enum err err = prepare(settings, which, side, address, why);
+    if (err != ERR_OK || !address[0])
         return err;
     void *made = zmq_socket(context, table[which].types[side]);
     if (made && set_options(made, settings, which, side) && attach(made, address, side)) {

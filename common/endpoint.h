@@ -30,6 +30,15 @@ enum endpoint {
 enum err endpoint_address(const struct settings *settings, enum endpoint which, char out[ENDPOINT_TEXT_MAX],
                           struct fault *why) MUST_CHECK;
 
+/* As in the settings and in the name of its ipc file. */
+const char *endpoint_name(enum endpoint which);
+/* The longest frame a peer may send; the connection of one that sends more is dropped. */
+int64_t endpoint_bytes_max(const struct settings *settings, enum endpoint which);
+/* For who listens there without libzmq: the address, checked, its folder made, and what stands in the way refused. ""
+ * when it is `off`. */
+enum err endpoint_prepare(const struct settings *settings, enum endpoint which, char out[ENDPOINT_TEXT_MAX],
+                          struct fault *why) MUST_CHECK;
+
 /* Opens the broker's end and binds it. *socket is NULL when the endpoint is `off`. An ipc file left behind by a killed
  * process is replaced; a file that is no socket is refused. Closed with zmq_close(). */
 enum err endpoint_bind(void **socket, void *context, const struct settings *settings, enum endpoint which,

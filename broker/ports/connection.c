@@ -1,0 +1,216 @@
+#include "ports/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_FIRST ((size_t)4 << 10)   /* room for one read; doubled as long as reads fill it */
+#define READ_MOST  ((size_t)256 << 10) /* and not beyond this for messages that are smaller */
+#define KEPT_ROOM  ((size_t)16 << 10)  /* memory that an idle peer keeps */
+
+enum err connection_init(struct connection *self, int fd, const struct connection_limits *limits)
+{
+    size_t frames = CONNECTION_PARTS * (ZMTP_HEAD_MAX + limits->body_max);
+    *self = (struct connection){.fd = fd, .in = BUF_INIT(2 * (frames + READ_MOST)), .out = BUF_INIT(limits->out_max)};
+    return buf_add(&self->out, zmtp_greeting, ZMTP_GREETING);
+}
+
+void connection_fini(struct connection *self)
+{
+    close(self->fd);
+    buf_fini(&self->in);
+    buf_fini(&self->out);
+}
+
+/* ---- receiving ---- */
+
+static size_t held(const struct connection *self)
+{
+    return self->in.len - self->start;
+}
+
+/* Taken bytes are overwritten before memory is asked for. */
+static enum err make_room(struct connection *self, char **at, size_t *room)
+{
+    if (held(self) == 0)
+        self->in.len = self->start = 0;
+    size_t left = self->in.room > 0 ? self->in.room - 1 - self->in.len : 0;
+    if (left < READ_FIRST / 2 && self->start > 0) {
+        memmove(self->in.data, self->in.data + self->start, held(self));
+        self->in.len -= self->start;
+        self->start = 0;
+        left = self->in.room - 1 - self->in.len;
+    }
+    if (left < READ_FIRST / 2)
+        left = self->in.len > READ_FIRST ? self->in.len : READ_FIRST;
+    *room = left;
+    enum err err = buf_extend(&self->in, left, at);
+    if (err == ERR_OK)
+        self->in.len -= left;
+    return err;
+}
+
+enum err connection_receive(struct connection *self, bool *drained)
+{
+    char *at;
+    size_t room;
+    *drained = true;
+    enum err err = make_room(self, &at, &room);
+    if (err != ERR_OK)
+        return err;
+    ssize_t got;
+    do
+        got = recv(self->fd, at, room, 0);
+    while (got < 0 && errno == EINTR);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return ERR_END;
+    if (got <= 0)
+        return ERR_UNAVAILABLE;
+    self->in.len += (size_t)got;
+    *drained = (size_t)got < room;
+    return ERR_OK;
+}
+
+/* ---- frames ---- */
+
+static void take(struct connection *self, size_t bytes)
+{
+    self->start += bytes;
+    self->parsed = 0;
+}
+
+static enum err next_frame(struct connection *self, size_t body_max, struct zmtp_frame *out, struct fault *why)
+{
+    const char *from = self->in.data ? self->in.data + self->start + self->parsed : "";
+    enum err err = zmtp_read_frame(from, held(self) - self->parsed, body_max, out);
+    if (err == ERR_TOO_LARGE)
+        return fault_set(why, err, "a frame of more than %zu bytes", body_max);
+    return err == ERR_PROTOCOL ? fault_set(why, err, "what it sent is not a frame") : err;
+}
+
+static enum err take_greeting(struct connection *self, struct fault *why)
+{
+    enum err err = zmtp_check_greeting(self->in.data ? self->in.data + self->start : "", held(self), why);
+    if (err == ERR_OK)
+        err = zmtp_write_ready(&self->out);
+    if (err != ERR_OK)
+        return err;
+    take(self, ZMTP_GREETING);
+    self->state = CONNECTION_READY;
+    return ERR_OK;
+}
+
+/* PING is answered unless the peer does not read. */
+static enum err take_command(struct connection *self, struct bytes body, struct fault *why)
+{
+    enum zmtp_command command;
+    struct bytes rest;
+    if (zmtp_read_command(body, &command, &rest) != ERR_OK)
+        return fault_set(why, ERR_PROTOCOL, "what it sent is not a command");
+    if (self->state == CONNECTION_OPEN) {
+        enum err err = command == ZMTP_PING ? zmtp_write_pong(&self->out, rest) : ERR_OK;
+        return err == ERR_PROTOCOL ? fault_set(why, err, "its PING cannot be read") : ERR_OK;
+    }
+    if (command != ZMTP_READY)
+        return fault_set(why, ERR_PROTOCOL, "no READY after its greeting");
+    enum err err = zmtp_check_ready(rest, why);
+    if (err == ERR_OK)
+        self->state = CONNECTION_OPEN;
+    return err;
+}
+
+/* Of a message with too many frames none is kept. */
+static void take_part(struct connection *self, const struct zmtp_frame *frame)
+{
+    if (self->count < CONNECTION_PARTS) {
+        self->part[self->count].at = (size_t)(frame->body.at - self->in.data) - self->start;
+        self->part[self->count].len = frame->body.len;
+        self->parsed += frame->size;
+        self->count++;
+        return;
+    }
+    take(self, self->parsed + frame->size);
+    self->count = CONNECTION_PARTS + 1;
+}
+
+static void hand_over(struct connection *self, struct connection_message *out)
+{
+    *out = (struct connection_message){.count = self->count};
+    for (int i = 0; i < self->count && self->count <= CONNECTION_PARTS; i++)
+        out->part[i] = (struct bytes){self->in.data + self->start + self->part[i].at, self->part[i].len};
+    take(self, self->parsed);
+    self->count = 0;
+}
+
+/* ERR_OK: the message is whole. */
+static enum err take_frame(struct connection *self, const struct connection_limits *limits, bool *whole,
+                           struct fault *why)
+{
+    struct zmtp_frame frame;
+    *whole = false;
+    enum err err = next_frame(self, limits->body_max, &frame, why);
+    if (err != ERR_OK)
+        return err;
+    if (frame.flags & ZMTP_COMMAND) {
+        if (self->count > 0)
+            return fault_set(why, ERR_PROTOCOL, "a command between the frames of a message");
+        err = take_command(self, frame.body, why);
+        take(self, frame.size);
+        return err;
+    }
+    if (self->state != CONNECTION_OPEN)
+        return fault_set(why, ERR_PROTOCOL, "a message before its READY");
+    take_part(self, &frame);
+    *whole = !(frame.flags & ZMTP_MORE);
+    return ERR_OK;
+}
+
+enum err connection_next(struct connection *self, const struct connection_limits *limits,
+                         struct connection_message *out, struct fault *why)
+{
+    enum err err = self->state == CONNECTION_GREETING ? take_greeting(self, why) : ERR_OK;
+    for (bool whole = false; err == ERR_OK && !whole;) {
+        err = take_frame(self, limits, &whole, why);
+        if (whole)
+            hand_over(self, out);
+    }
+    return err;
+}
+
+/* ---- sending ---- */
+
+enum err connection_put(struct connection *self, struct bytes frame)
+{
+    return self->state == CONNECTION_OPEN ? zmtp_write_frame(&self->out, 0, frame) : ERR_UNAVAILABLE;
+}
+
+enum err connection_flush(struct connection *self)
+{
+    while (self->sent < self->out.len) {
+        ssize_t took = send(self->fd, self->out.data + self->sent, self->out.len - self->sent, MSG_NOSIGNAL);
+        if (took < 0 && errno == EINTR)
+            continue;
+        if (took < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return ERR_END;
+        if (took < 0)
+            return ERR_UNAVAILABLE;
+        self->sent += (size_t)took;
+    }
+    buf_clear(&self->out);
+    self->sent = 0;
+    return ERR_OK;
+}
+
+void connection_rest(struct connection *self)
+{
+    if (held(self) == 0) {
+        self->start = 0;
+        buf_clear(&self->in);
+        if (self->in.room > KEPT_ROOM)
+            buf_fini(&self->in);
+    }
+    if (self->out.len == 0 && self->out.room > KEPT_ROOM)
+        buf_fini(&self->out);
+}

@@ -1,0 +1,409 @@
+#include "ports/router.h"
+
+#include "clock.h"
+#include "endpoint.h"
+#include "log.h"
+#include "ports/listener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS_ONCE  64
+#define ACCEPTS_ONCE 64
+#define HANDSHAKE_MS 30000
+#define TICK_MS      500        /* between two looks at handshakes */
+#define LISTENER_KEY UINT64_MAX /* no peer's: its slot would be the last of 2^32 */
+
+/* A connection and its places in the router's lists. */
+struct member {
+    struct connection connection;
+    uint32_t slot, serial; /* its id */
+    int64_t since_ms;
+    bool readable; /* its socket may have bytes */
+    bool blocked;  /* watched for room to send */
+    bool queued, dirty;
+    struct member *next_queued, *next_dirty;
+};
+
+struct router {
+    const char *name;
+    char address[ENDPOINT_TEXT_MAX];
+    struct connection_limits limits;
+    int epoll, listener;
+    bool paused; /* no descriptors left: no new peers until the next tick */
+    int64_t tick_ms;
+    struct member **slots;
+    uint32_t slot_count, count, serial;
+    uint32_t shaking;                  /* connections whose handshake is not over, at most */
+    struct member *queue, **queue_end; /* peers that may have a message, in turn */
+    struct member *dirty;              /* peers with something to send */
+};
+
+/* ---- ids ---- */
+
+static uint64_t key_of(const struct member *member)
+{
+    return (uint64_t)member->slot << 32 | member->serial;
+}
+
+static struct member *find_key(const struct router *self, uint64_t key)
+{
+    uint32_t slot = (uint32_t)(key >> 32);
+    struct member *member = slot < self->slot_count ? self->slots[slot] : NULL;
+    return member && member->serial == (uint32_t)key ? member : NULL;
+}
+
+static struct member *find_peer(const struct router *self, const void *peer, size_t len)
+{
+    uint64_t key;
+    if (len != sizeof key)
+        return NULL;
+    memcpy(&key, peer, sizeof key);
+    return find_key(self, key);
+}
+
+/* ---- lists ---- */
+
+static void enqueue(struct router *self, struct member *member)
+{
+    if (member->queued)
+        return;
+    member->queued = true;
+    member->next_queued = NULL;
+    *self->queue_end = member;
+    self->queue_end = &member->next_queued;
+}
+
+static struct member *dequeue(struct router *self)
+{
+    struct member *member = self->queue;
+    self->queue = member->next_queued;
+    if (!self->queue)
+        self->queue_end = &self->queue;
+    member->queued = false;
+    return member;
+}
+
+static void unqueue(struct router *self, const struct member *member)
+{
+    struct member **at = &self->queue;
+    while (*at && *at != member)
+        at = &(*at)->next_queued;
+    if (*at)
+        *at = member->next_queued;
+    for (self->queue_end = at; *self->queue_end;)
+        self->queue_end = &(*self->queue_end)->next_queued;
+}
+
+static void mark_dirty(struct router *self, struct member *member)
+{
+    if (member->dirty)
+        return;
+    member->dirty = true;
+    member->next_dirty = self->dirty;
+    self->dirty = member;
+}
+
+static void unmark(struct router *self, const struct member *member)
+{
+    struct member **at = &self->dirty;
+    while (*at && *at != member)
+        at = &(*at)->next_dirty;
+    if (*at)
+        *at = member->next_dirty;
+}
+
+/* ---- connections ---- */
+
+static bool watch(struct router *self, int how, int fd, uint32_t events, uint64_t key)
+{
+    struct epoll_event event = {.events = events, .data.u64 = key};
+    return epoll_ctl(self->epoll, how, fd, &event) == 0;
+}
+
+/* Closing the socket takes it out of epoll. */
+static void end(struct router *self, struct member *member)
+{
+    if (member->queued)
+        unqueue(self, member);
+    if (member->dirty)
+        unmark(self, member);
+    self->slots[member->slot] = NULL;
+    self->count--;
+    connection_fini(&member->connection);
+    free(member);
+}
+
+static void end_with(struct router *self, struct member *member, enum err err, const char *reason)
+{
+    if (err != ERR_UNAVAILABLE)
+        log_warning("peer disconnected", "socket", self->name, "reason", reason, NULL);
+    end(self, member);
+}
+
+/* The first free slot from where the last one was found; ROUTER_CONNECTIONS_MAX: none. */
+static uint32_t free_slot(struct router *self)
+{
+    uint32_t slot = 0;
+    if (self->count < self->slot_count)
+        while (self->slots[slot])
+            slot++;
+    else
+        slot = self->slot_count;
+    return slot;
+}
+
+static bool grow(struct router *self)
+{
+    uint32_t more = self->slot_count ? 2 * self->slot_count : 64;
+    struct member **slots = realloc(self->slots, more * sizeof *slots);
+    if (!slots)
+        return false;
+    memset(slots + self->slot_count, 0, (more - self->slot_count) * sizeof *slots);
+    self->slots = slots;
+    self->slot_count = more;
+    return true;
+}
+
+static bool admit(struct router *self, int fd)
+{
+    struct member *member = NULL;
+    if (self->count == ROUTER_CONNECTIONS_MAX) {
+        log_warning("peer disconnected", "socket", self->name, "reason", "too many connections", NULL);
+        return false;
+    }
+    if ((self->count == self->slot_count && !grow(self)) || !(member = calloc(1, sizeof *member)))
+        return false;
+    member->slot = free_slot(self);
+    member->serial = ++self->serial;
+    member->since_ms = clock_monotonic_ms();
+    if (connection_init(&member->connection, fd, &self->limits) != ERR_OK ||
+        !watch(self, EPOLL_CTL_ADD, fd, EPOLLIN, key_of(member))) {
+        buf_fini(&member->connection.out);
+        free(member);
+        return false;
+    }
+    self->slots[member->slot] = member;
+    self->count++;
+    self->shaking++;
+    mark_dirty(self, member);
+    return true;
+}
+
+static void accept_peers(struct router *self)
+{
+    for (int i = 0; i < ACCEPTS_ONCE; i++) {
+        int fd = listener_accept(self->listener);
+        if (fd >= 0) {
+            if (!admit(self, fd))
+                close(fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            log_warning("no new peers for a moment", "socket", self->name, "error", strerror(errno), NULL);
+            self->paused = epoll_ctl(self->epoll, EPOLL_CTL_DEL, self->listener, NULL) == 0;
+        }
+        return;
+    }
+}
+
+/* ---- taking ---- */
+
+static void see(struct router *self, const struct epoll_event *event)
+{
+    struct member *member = event->data.u64 == LISTENER_KEY ? NULL : find_key(self, event->data.u64);
+    if (event->data.u64 == LISTENER_KEY)
+        accept_peers(self);
+    if (!member)
+        return;
+    if (event->events & EPOLLOUT)
+        mark_dirty(self, member);
+    if (event->events & ~(uint32_t)EPOLLOUT) {
+        member->readable = true;
+        enqueue(self, member);
+    }
+}
+
+/* false: no news. */
+static bool look(struct router *self)
+{
+    struct epoll_event events[EVENTS_ONCE];
+    int count = epoll_wait(self->epoll, events, EVENTS_ONCE, 0);
+    for (int i = 0; i < count; i++)
+        see(self, &events[i]);
+    router_flush(self);
+    return self->queue != NULL;
+}
+
+static void rest(struct member *member)
+{
+    member->readable = false;
+    connection_rest(&member->connection);
+}
+
+/* A message of the peer: first what is here already, then what one read brings. ERR_END: none. */
+static enum err next_of(struct router *self, struct member *member, struct connection_message *out, struct fault *why)
+{
+    struct connection *connection = &member->connection;
+    enum err err = connection_next(connection, &self->limits, out, why);
+    while (err == ERR_END && member->readable) {
+        bool drained;
+        err = connection_receive(connection, &drained);
+        member->readable = err == ERR_OK && !drained;
+        if (err == ERR_OK)
+            err = connection_next(connection, &self->limits, out, why);
+    }
+    if (connection->out.len > 0)
+        mark_dirty(self, member);
+    return err;
+}
+
+bool router_take(struct router *self, struct router_message *out)
+{
+    while (self->queue || look(self)) {
+        struct member *member = dequeue(self);
+        struct fault why = {.text = "out of memory"};
+        enum err err = next_of(self, member, &out->of, &why);
+        if (err == ERR_OK) {
+            uint64_t key = key_of(member);
+            memcpy(out->peer, &key, sizeof key);
+            enqueue(self, member);
+            return true;
+        }
+        if (err == ERR_END)
+            rest(member);
+        else
+            end_with(self, member, err, why.text);
+    }
+    return false;
+}
+
+/* ---- sending ---- */
+
+enum err router_send(struct router *self, const void *peer, size_t peer_len, struct bytes frame)
+{
+    struct member *member = find_peer(self, peer, peer_len);
+    if (!member)
+        return ERR_NOT_FOUND;
+    enum err err = connection_put(&member->connection, frame);
+    if (err == ERR_OK && !member->blocked)
+        mark_dirty(self, member);
+    return err;
+}
+
+static void flush_one(struct router *self, struct member *member)
+{
+    enum err err = connection_flush(&member->connection);
+    bool blocked = err == ERR_END;
+    if (err == ERR_UNAVAILABLE) {
+        end(self, member);
+        return;
+    }
+    if (blocked != member->blocked)
+        watch(self, EPOLL_CTL_MOD, member->connection.fd, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN, key_of(member));
+    member->blocked = blocked;
+}
+
+void router_flush(struct router *self)
+{
+    while (self->dirty) {
+        struct member *member = self->dirty;
+        self->dirty = member->next_dirty;
+        member->dirty = false;
+        flush_one(self, member);
+    }
+}
+
+/* ---- life ---- */
+
+void router_tick(struct router *self, int64_t now_ms)
+{
+    if (now_ms - self->tick_ms < TICK_MS)
+        return;
+    self->tick_ms = now_ms;
+    if (self->paused)
+        self->paused = !watch(self, EPOLL_CTL_ADD, self->listener, EPOLLIN, LISTENER_KEY);
+    uint32_t shaking = 0;
+    for (uint32_t i = 0; i < self->slot_count && self->shaking > 0; i++) {
+        struct member *member = self->slots[i];
+        if (!member || member->connection.state == CONNECTION_OPEN)
+            continue;
+        if (now_ms - member->since_ms > HANDSHAKE_MS)
+            end_with(self, member, ERR_TIMEOUT, "its handshake took too long");
+        else
+            shaking++;
+    }
+    self->shaking = shaking;
+}
+
+enum err router_open(struct router **out, const struct router_settings *settings, struct fault *why)
+{
+    struct router *self = calloc(1, sizeof *self);
+    *out = NULL;
+    if (!self)
+        return fault_set(why, ERR_MEMORY, "out of memory");
+    self->name = settings->name;
+    self->limits = settings->limits;
+    self->queue_end = &self->queue;
+    self->listener = -1;
+    snprintf(self->address, sizeof self->address, "%s", settings->address);
+    self->epoll = epoll_create1(EPOLL_CLOEXEC);
+    enum err err = self->epoll < 0 ? fault_errno(why, "epoll") : listener_open(&self->listener, self->address, why);
+    if (err == ERR_OK && !watch(self, EPOLL_CTL_ADD, self->listener, EPOLLIN, LISTENER_KEY))
+        err = fault_errno(why, "epoll");
+    if (err != ERR_OK)
+        router_close(&self, 0);
+    *out = self;
+    return err;
+}
+
+/* The first peer that does not take what waits for it. */
+static struct member *find_blocked(const struct router *self)
+{
+    for (uint32_t i = 0; i < self->slot_count; i++)
+        if (self->slots[i] && self->slots[i]->blocked)
+            return self->slots[i];
+    return NULL;
+}
+
+static void linger(struct router *self, int linger_ms)
+{
+    int64_t until = clock_monotonic_ms() + linger_ms;
+    struct member *member;
+    router_flush(self);
+    while ((member = find_blocked(self))) {
+        int64_t left = until - clock_monotonic_ms();
+        struct pollfd room = {.fd = member->connection.fd, .events = POLLOUT};
+        if (left <= 0 || poll(&room, 1, (int)left) <= 0)
+            return;
+        flush_one(self, member);
+    }
+}
+
+void router_close(struct router **self_p, int linger_ms)
+{
+    struct router *self = *self_p;
+    if (!self)
+        return;
+    if (self->epoll >= 0)
+        linger(self, linger_ms);
+    for (uint32_t i = 0; i < self->slot_count; i++)
+        if (self->slots[i])
+            end(self, self->slots[i]);
+    free(self->slots);
+    listener_close(self->listener, self->address);
+    if (self->epoll >= 0)
+        close(self->epoll);
+    free(self);
+    *self_p = NULL;
+}
+
+int router_fd(const struct router *self)
+{
+    return self->epoll;
+}
