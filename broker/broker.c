@@ -19,8 +19,7 @@
 #define REMEMBERED_MAX   4096 /* request and event ids of earlier turns; further ones are looked up in the record */
 #define REPLIES_MAX                                                                                                    \
     (QUERIES_MAX + JANITOR_KEYS_MAX + 2 * JANITOR_TRIMS_MAX + 16) /* one for everything that can be under way */
-#define PEER_BYTES_MAX ((size_t)256 << 20)                        /* that may wait for a peer which does not read */
-#define LINGER_MS      200                                        /* for frames on their way when we stop */
+#define LINGER_MS 200                                             /* for frames on their way when we stop */
 
 static bool warnings_only(const struct settings *settings)
 {
@@ -71,11 +70,6 @@ static enum err open_memory(struct broker *self, struct fault *why)
     return ERR_OK;
 }
 
-static bool is_routed(enum endpoint which)
-{
-    return which == ENDPOINT_REQUESTS || which == ENDPOINT_WORK || which == ENDPOINT_PUBLISH_ACK;
-}
-
 static enum err open_router(struct broker *self, enum endpoint which, struct fault *why)
 {
     char address[ENDPOINT_TEXT_MAX];
@@ -83,10 +77,10 @@ static enum err open_router(struct broker *self, enum endpoint which, struct fau
     enum err err = endpoint_prepare(self->settings, which, address, why);
     if (err != ERR_OK || !address[0])
         return err;
-    const struct router_settings settings = {
-        .name = endpoint_name(which),
-        .address = address,
-        .limits = {.body_max = (size_t)endpoint_bytes_max(self->settings, which), .out_max = PEER_BYTES_MAX}};
+    const struct router_settings settings = {.name = endpoint_name(which),
+                                             .address = address,
+                                             .limits = {.body_max = (size_t)endpoint_bytes_max(self->settings, which),
+                                                        .out_max = endpoint_peer_bytes_max(which)}};
     err = router_open(&port->router, &settings, why);
     if (err != ERR_OK) {
         fault_prefix(why, "wire.%s: cannot listen on %s: ", endpoint_name(which), address);
@@ -110,7 +104,7 @@ static enum err open_port(struct broker *self, enum endpoint which, struct fault
 {
     struct port *port = &self->ports[which];
     port->fd = -1;
-    enum err err = is_routed(which) ? open_router(self, which, why) : open_socket(self, which, why);
+    enum err err = endpoint_is_routed(which) ? open_router(self, which, why) : open_socket(self, which, why);
     port->stirred = port->fd >= 0;
     return err;
 }

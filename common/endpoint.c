@@ -12,10 +12,12 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define QUEUE_CALLS  10000 /* requests and worker messages waiting per peer; beyond it the sender is told ERR_FULL */
-#define QUEUE_EVENTS 4096  /* outside events and taps waiting per peer; beyond it PUB drops at its own end */
-#define FEED_BEATS   64    /* beats that may wait beside a full window */
-#define SLACK_BYTES  65536 /* of a frame around the JSON it carries */
+#define QUEUE_CALLS    10000 /* requests and worker messages waiting per peer; beyond it the sender is told ERR_FULL */
+#define QUEUE_EVENTS   4096  /* outside events and taps waiting per peer; beyond it PUB drops at its own end */
+#define INTERNAL_BYTES ((size_t)256 << 20) /* answers waiting for a gateway or worker: many of the largest */
+#define OUTSIDE_BYTES  ((size_t)1 << 20)   /* and acknowledgements for a publisher: 10,000 and more */
+#define FEED_BEATS     64                  /* beats that may wait beside a full window */
+#define SLACK_BYTES    65536               /* of a frame around the JSON it carries */
 
 enum side { BIND, CONNECT };
 
@@ -143,6 +145,16 @@ const char *endpoint_name(enum endpoint which)
     return table[which].name;
 }
 
+bool endpoint_is_routed(enum endpoint which)
+{
+    return table[which].types[BIND] == ZMQ_ROUTER;
+}
+
+size_t endpoint_peer_bytes_max(enum endpoint which)
+{
+    return table[which].internal ? INTERNAL_BYTES : OUTSIDE_BYTES;
+}
+
 /* A batch of the feed has room for an event with its closing progress, which may be as large. */
 int64_t endpoint_bytes_max(const struct settings *settings, enum endpoint which)
 {
@@ -166,8 +178,6 @@ static bool set_options(void *socket, const struct settings *settings, enum endp
               zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max) == 0 &&
               set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_RECONNECT_IVL, ENDPOINT_RETRY_MS) &&
               set_int(socket, ZMQ_RECONNECT_IVL_MAX, ENDPOINT_RETRY_MAX);
-    if (type == ZMQ_ROUTER)
-        ok = ok && set_int(socket, ZMQ_ROUTER_MANDATORY, 1);
     if (type == ZMQ_DEALER)
         ok = ok && set_int(socket, ZMQ_IMMEDIATE, 1);
     if (which == ENDPOINT_PUBLISH && side == BIND)

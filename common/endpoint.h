@@ -1,5 +1,6 @@
 /* endpoint - the six ZeroMQ sockets of the design's picture: which type each end has, its bounds, and whether its
- * address may be used at all.
+ * address may be used at all. All ends are libzmq's but the broker's ROUTERs, which are its own (broker/ports/router.h)
+ * and take their address and bounds from here.
  *
  * Internal sockets (requests, feed, work) are ipc:// in a folder that only this user can enter: it is made with mode
  * 0700 and refused when it belongs to somebody else or lets others in. TCP beyond loopback is refused for every
@@ -32,15 +33,18 @@ enum err endpoint_address(const struct settings *settings, enum endpoint which, 
 
 /* As in the settings and in the name of its ipc file. */
 const char *endpoint_name(enum endpoint which);
-/* The longest frame a peer may send; the connection of one that sends more is dropped. */
+/* Is the broker's end a ROUTER? */
+bool endpoint_is_routed(enum endpoint which);
+/* The longest frame a peer may send; one that sends more is disconnected. */
 int64_t endpoint_bytes_max(const struct settings *settings, enum endpoint which);
-/* For who listens there without libzmq: the address, checked, its folder made, and what stands in the way refused. ""
- * when it is `off`. */
+/* Bytes that may wait at a ROUTER for a peer that does not read. */
+size_t endpoint_peer_bytes_max(enum endpoint which);
+/* The address for a ROUTER: checked, its folder made, and what is in the way refused. "" when it is `off`. */
 enum err endpoint_prepare(const struct settings *settings, enum endpoint which, char out[ENDPOINT_TEXT_MAX],
                           struct fault *why) MUST_CHECK;
 
-/* Opens the broker's end and binds it. *socket is NULL when the endpoint is `off`. An ipc file left behind by a killed
- * process is replaced; a file that is no socket is refused. Closed with zmq_close(). */
+/* Opens the broker's end with libzmq and binds it. *socket is NULL when the endpoint is `off`. An ipc file left behind
+ * by a killed process is replaced; a file that is no socket is refused. Closed with zmq_close(). */
 enum err endpoint_bind(void **socket, void *context, const struct settings *settings, enum endpoint which,
                        struct fault *why) MUST_CHECK;
 /* Opens the other end and connects it; the peer need not be there yet. */

@@ -6,14 +6,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_FIRST ((size_t)4 << 10)   /* room for one read; doubled as long as reads fill it */
-#define READ_MOST  ((size_t)256 << 10) /* and not beyond this for messages that are smaller */
-#define KEPT_ROOM  ((size_t)16 << 10)  /* memory that an idle peer keeps */
+#define READ_ROOM ((size_t)16 << 10) /* at least so much for one read */
+#define KEPT_ROOM ((size_t)32 << 10) /* memory of each direction that an idle peer keeps */
+#define SENT_MOST ((size_t)64 << 10) /* bytes already sent that may lie before those that wait */
 
 enum err connection_init(struct connection *self, int fd, const struct connection_limits *limits)
 {
     size_t frames = CONNECTION_PARTS * (ZMTP_HEAD_MAX + limits->body_max);
-    *self = (struct connection){.fd = fd, .in = BUF_INIT(2 * (frames + READ_MOST)), .out = BUF_INIT(limits->out_max)};
+    *self = (struct connection){.fd = fd, .in = BUF_INIT(2 * (frames + READ_ROOM)), .out = BUF_INIT(limits->out_max)};
     return buf_add(&self->out, zmtp_greeting, ZMTP_GREETING);
 }
 
@@ -37,14 +37,14 @@ static enum err make_room(struct connection *self, char **at, size_t *room)
     if (held(self) == 0)
         self->in.len = self->start = 0;
     size_t left = self->in.room > 0 ? self->in.room - 1 - self->in.len : 0;
-    if (left < READ_FIRST / 2 && self->start > 0) {
+    if (left < READ_ROOM / 2 && self->start > 0) {
         memmove(self->in.data, self->in.data + self->start, held(self));
         self->in.len -= self->start;
         self->start = 0;
         left = self->in.room - 1 - self->in.len;
     }
-    if (left < READ_FIRST / 2)
-        left = self->in.len > READ_FIRST ? self->in.len : READ_FIRST;
+    if (left < READ_ROOM / 2)
+        left = self->in.len > READ_ROOM ? self->in.len : READ_ROOM; /* a long message doubles it */
     *room = left;
     enum err err = buf_extend(&self->in, left, at);
     if (err == ERR_OK)
@@ -102,17 +102,23 @@ static enum err take_greeting(struct connection *self, struct fault *why)
     return ERR_OK;
 }
 
-/* PING is answered unless the peer does not read. */
+/* Not of a peer that does not read. */
+static enum err answer_ping(struct connection *self, struct bytes rest, struct fault *why)
+{
+    enum err err = zmtp_write_pong(&self->out, rest);
+    if (err == ERR_PROTOCOL)
+        return fault_set(why, err, "its PING cannot be read");
+    return err == ERR_FULL ? ERR_OK : err;
+}
+
 static enum err take_command(struct connection *self, struct bytes body, struct fault *why)
 {
     enum zmtp_command command;
     struct bytes rest;
     if (zmtp_read_command(body, &command, &rest) != ERR_OK)
         return fault_set(why, ERR_PROTOCOL, "what it sent is not a command");
-    if (self->state == CONNECTION_OPEN) {
-        enum err err = command == ZMTP_PING ? zmtp_write_pong(&self->out, rest) : ERR_OK;
-        return err == ERR_PROTOCOL ? fault_set(why, err, "its PING cannot be read") : ERR_OK;
-    }
+    if (self->state == CONNECTION_OPEN)
+        return command == ZMTP_PING ? answer_ping(self, rest, why) : ERR_OK;
     if (command != ZMTP_READY)
         return fault_set(why, ERR_PROTOCOL, "no READY after its greeting");
     enum err err = zmtp_check_ready(rest, why);
@@ -183,6 +189,11 @@ enum err connection_next(struct connection *self, const struct connection_limits
 
 enum err connection_put(struct connection *self, struct bytes frame)
 {
+    if (self->sent > SENT_MOST && self->sent > self->out.len / 2) {
+        self->out.len -= self->sent;
+        memmove(self->out.data, self->out.data + self->sent, self->out.len);
+        self->sent = 0;
+    }
     return self->state == CONNECTION_OPEN ? zmtp_write_frame(&self->out, 0, frame) : ERR_UNAVAILABLE;
 }
 

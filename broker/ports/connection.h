@@ -1,5 +1,5 @@
 /* connection - one peer of a router: its socket, what it sent and we have not taken, what waits to be sent, and how far
- * the handshake of ZMTP (zmtp.h) has come. Memory follows what is there: an idle peer holds a few KiB at most, a
+ * the handshake of ZMTP (zmtp.h) has come. Memory follows what is there: an idle peer holds 64 KiB at most, the mere
  * promise of a long message nothing. Owned and called by the loop's thread alone. */
 #ifndef CONNECTION_H
 #define CONNECTION_H

@@ -13,6 +13,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define VISITS_MAX                                                                                                     \
+    1024 /* to peers without a whole message: whoever sends for ever without one waits for the next turn */
 #define EVENTS_ONCE  64
 #define ACCEPTS_ONCE 64
 #define HANDSHAKE_MS 30000
@@ -240,18 +242,12 @@ static bool look(struct router *self)
     return self->queue != NULL;
 }
 
-static void rest(struct member *member)
-{
-    member->readable = false;
-    connection_rest(&member->connection);
-}
-
-/* A message of the peer: first what is here already, then what one read brings. ERR_END: none. */
+/* A message of the peer: what is here already, or what one read brings. ERR_END: none. */
 static enum err next_of(struct router *self, struct member *member, struct connection_message *out, struct fault *why)
 {
     struct connection *connection = &member->connection;
     enum err err = connection_next(connection, &self->limits, out, why);
-    while (err == ERR_END && member->readable) {
+    if (err == ERR_END && member->readable) {
         bool drained;
         err = connection_receive(connection, &drained);
         member->readable = err == ERR_OK && !drained;
@@ -263,9 +259,18 @@ static enum err next_of(struct router *self, struct member *member, struct conne
     return err;
 }
 
+/* After a visit to a peer without a whole message. */
+static void put_back(struct router *self, struct member *member)
+{
+    if (member->readable)
+        enqueue(self, member);
+    else
+        connection_rest(&member->connection);
+}
+
 bool router_take(struct router *self, struct router_message *out)
 {
-    while (self->queue || look(self)) {
+    for (int visits = 0; visits < VISITS_MAX && (self->queue || look(self)); visits++) {
         struct member *member = dequeue(self);
         struct fault why = {.text = "out of memory"};
         enum err err = next_of(self, member, &out->of, &why);
@@ -276,7 +281,7 @@ bool router_take(struct router *self, struct router_message *out)
             return true;
         }
         if (err == ERR_END)
-            rest(member);
+            put_back(self, member);
         else
             end_with(self, member, err, why.text);
     }

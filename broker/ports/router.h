@@ -14,7 +14,7 @@
 #include "ports/connection.h"
 
 #define ROUTER_PEER_LEN        8
-#define ROUTER_CONNECTIONS_MAX 16384 /* further ones are closed at once */
+#define ROUTER_CONNECTIONS_MAX 4096 /* further ones are closed at once */
 
 struct router;
 
@@ -34,7 +34,7 @@ enum err router_open(struct router **out, const struct router_settings *settings
 void router_close(struct router **self_p, int linger_ms);
 
 int router_fd(const struct router *self); /* poll(2): readable when router_take() may have news */
-/* false: nothing waits. */
+/* false: nothing waits, or nothing whole comes of much that does. */
 bool router_take(struct router *self, struct router_message *out);
 /* Puts a message of one frame into the peer's queue. ERR_NOT_FOUND: it is gone. ERR_FULL: it does not read. */
 enum err router_send(struct router *self, const void *peer, size_t peer_len, struct bytes frame) MUST_CHECK;
