@@ -218,12 +218,14 @@ static void tick(struct broker *self)
             router_tick(self->ports[i].router, self->now.mono_ms);
 }
 
-/* What a turn had to say to its peers leaves at its end, in one call for each of them. */
+/* What a turn had to say to its peers leaves at its end, in one call for each of them; jobs first, as nothing of them
+ * has begun yet. */
 static void flush(struct broker *self)
 {
-    for (int i = 0; i < ENDPOINTS; i++)
-        if (self->ports[i].router)
-            router_flush(self->ports[i].router);
+    static const enum endpoint order[] = {ENDPOINT_WORK, ENDPOINT_REQUESTS, ENDPOINT_PUBLISH_ACK};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (self->ports[order[i]].router)
+            router_flush(self->ports[order[i]].router);
 }
 
 /* A turn without an input changes nothing and has nothing to say. */

@@ -21,15 +21,21 @@
 #define TICK_MS      500        /* between two looks at handshakes */
 #define LISTENER_KEY UINT64_MAX /* no peer's: its slot would be the last of 2^32 */
 
-/* A connection and its places in the router's lists. */
+/* The lines connections stand in, first come, first served. */
+enum line {
+    LINE_TAKE, /* may have a message */
+    LINE_SEND, /* has something to send */
+    LINES
+};
+
 struct member {
     struct connection connection;
     uint32_t slot, serial; /* its id */
     int64_t since_ms;
     bool readable; /* its socket may have bytes */
     bool blocked;  /* watched for room to send */
-    bool queued, dirty;
-    struct member *next_queued, *next_dirty;
+    bool waits[LINES];
+    struct member *next[LINES];
 };
 
 struct router {
@@ -41,9 +47,10 @@ struct router {
     int64_t tick_ms;
     struct member **slots;
     uint32_t slot_count, count, serial;
-    uint32_t shaking;                  /* connections whose handshake is not over, at most */
-    struct member *queue, **queue_end; /* peers that may have a message, in turn */
-    struct member *dirty;              /* peers with something to send */
+    uint32_t shaking; /* connections whose handshake is not over, at most */
+    struct {
+        struct member *first, **end;
+    } lines[LINES];
 };
 
 /* ---- ids ---- */
@@ -69,55 +76,42 @@ static struct member *find_peer(const struct router *self, const void *peer, siz
     return find_key(self, key);
 }
 
-/* ---- lists ---- */
+/* ---- lines ---- */
 
-static void enqueue(struct router *self, struct member *member)
+static void line_up(struct router *self, enum line line, struct member *member)
 {
-    if (member->queued)
+    if (member->waits[line])
         return;
-    member->queued = true;
-    member->next_queued = NULL;
-    *self->queue_end = member;
-    self->queue_end = &member->next_queued;
+    member->waits[line] = true;
+    member->next[line] = NULL;
+    *self->lines[line].end = member;
+    self->lines[line].end = &member->next[line];
 }
 
-static struct member *dequeue(struct router *self)
+/* The first one, taken out; NULL: nobody waits. */
+static struct member *next_in(struct router *self, enum line line)
 {
-    struct member *member = self->queue;
-    self->queue = member->next_queued;
-    if (!self->queue)
-        self->queue_end = &self->queue;
-    member->queued = false;
+    struct member *member = self->lines[line].first;
+    if (!member)
+        return NULL;
+    self->lines[line].first = member->next[line];
+    if (!self->lines[line].first)
+        self->lines[line].end = &self->lines[line].first;
+    member->waits[line] = false;
     return member;
 }
 
-static void unqueue(struct router *self, const struct member *member)
+static void leave(struct router *self, enum line line, struct member *member)
 {
-    struct member **at = &self->queue;
-    while (*at && *at != member)
-        at = &(*at)->next_queued;
-    if (*at)
-        *at = member->next_queued;
-    for (self->queue_end = at; *self->queue_end;)
-        self->queue_end = &(*self->queue_end)->next_queued;
-}
-
-static void mark_dirty(struct router *self, struct member *member)
-{
-    if (member->dirty)
+    struct member **at = &self->lines[line].first;
+    if (!member->waits[line])
         return;
-    member->dirty = true;
-    member->next_dirty = self->dirty;
-    self->dirty = member;
-}
-
-static void unmark(struct router *self, const struct member *member)
-{
-    struct member **at = &self->dirty;
-    while (*at && *at != member)
-        at = &(*at)->next_dirty;
-    if (*at)
-        *at = member->next_dirty;
+    while (*at != member)
+        at = &(*at)->next[line];
+    *at = member->next[line];
+    if (!*at)
+        self->lines[line].end = at;
+    member->waits[line] = false;
 }
 
 /* ---- connections ---- */
@@ -131,10 +125,8 @@ static bool watch(struct router *self, int how, int fd, uint32_t events, uint64_
 /* Closing the socket takes it out of epoll. */
 static void end(struct router *self, struct member *member)
 {
-    if (member->queued)
-        unqueue(self, member);
-    if (member->dirty)
-        unmark(self, member);
+    for (int line = 0; line < LINES; line++)
+        leave(self, (enum line)line, member);
     self->slots[member->slot] = NULL;
     self->count--;
     connection_fini(&member->connection);
@@ -148,15 +140,12 @@ static void end_with(struct router *self, struct member *member, enum err err, c
     end(self, member);
 }
 
-/* The first free slot from where the last one was found; ROUTER_CONNECTIONS_MAX: none. */
-static uint32_t free_slot(struct router *self)
+/* There is one: see grow(). */
+static uint32_t free_slot(const struct router *self)
 {
     uint32_t slot = 0;
-    if (self->count < self->slot_count)
-        while (self->slots[slot])
-            slot++;
-    else
-        slot = self->slot_count;
+    while (self->slots[slot])
+        slot++;
     return slot;
 }
 
@@ -193,7 +182,7 @@ static bool admit(struct router *self, int fd)
     self->slots[member->slot] = member;
     self->count++;
     self->shaking++;
-    mark_dirty(self, member);
+    line_up(self, LINE_SEND, member);
     return true;
 }
 
@@ -224,10 +213,10 @@ static void see(struct router *self, const struct epoll_event *event)
     if (!member)
         return;
     if (event->events & EPOLLOUT)
-        mark_dirty(self, member);
+        line_up(self, LINE_SEND, member);
     if (event->events & ~(uint32_t)EPOLLOUT) {
         member->readable = true;
-        enqueue(self, member);
+        line_up(self, LINE_TAKE, member);
     }
 }
 
@@ -239,7 +228,7 @@ static bool look(struct router *self)
     for (int i = 0; i < count; i++)
         see(self, &events[i]);
     router_flush(self);
-    return self->queue != NULL;
+    return self->lines[LINE_TAKE].first != NULL;
 }
 
 /* A message of the peer: what is here already, or what one read brings. ERR_END: none. */
@@ -255,7 +244,7 @@ static enum err next_of(struct router *self, struct member *member, struct conne
             err = connection_next(connection, &self->limits, out, why);
     }
     if (connection->out.len > 0)
-        mark_dirty(self, member);
+        line_up(self, LINE_SEND, member);
     return err;
 }
 
@@ -263,21 +252,21 @@ static enum err next_of(struct router *self, struct member *member, struct conne
 static void put_back(struct router *self, struct member *member)
 {
     if (member->readable)
-        enqueue(self, member);
+        line_up(self, LINE_TAKE, member);
     else
         connection_rest(&member->connection);
 }
 
 bool router_take(struct router *self, struct router_message *out)
 {
-    for (int visits = 0; visits < VISITS_MAX && (self->queue || look(self)); visits++) {
-        struct member *member = dequeue(self);
+    for (int visits = 0; visits < VISITS_MAX && (self->lines[LINE_TAKE].first || look(self)); visits++) {
+        struct member *member = next_in(self, LINE_TAKE);
         struct fault why = {.text = "out of memory"};
         enum err err = next_of(self, member, &out->of, &why);
         if (err == ERR_OK) {
             uint64_t key = key_of(member);
             memcpy(out->peer, &key, sizeof key);
-            enqueue(self, member);
+            line_up(self, LINE_TAKE, member);
             return true;
         }
         if (err == ERR_END)
@@ -297,7 +286,7 @@ enum err router_send(struct router *self, const void *peer, size_t peer_len, str
         return ERR_NOT_FOUND;
     enum err err = connection_put(&member->connection, frame);
     if (err == ERR_OK && !member->blocked)
-        mark_dirty(self, member);
+        line_up(self, LINE_SEND, member);
     return err;
 }
 
@@ -316,12 +305,8 @@ static void flush_one(struct router *self, struct member *member)
 
 void router_flush(struct router *self)
 {
-    while (self->dirty) {
-        struct member *member = self->dirty;
-        self->dirty = member->next_dirty;
-        member->dirty = false;
+    for (struct member *member; (member = next_in(self, LINE_SEND));)
         flush_one(self, member);
-    }
 }
 
 /* ---- life ---- */
@@ -354,7 +339,8 @@ enum err router_open(struct router **out, const struct router_settings *settings
         return fault_set(why, ERR_MEMORY, "out of memory");
     self->name = settings->name;
     self->limits = settings->limits;
-    self->queue_end = &self->queue;
+    for (int line = 0; line < LINES; line++)
+        self->lines[line].end = &self->lines[line].first;
     self->listener = -1;
     snprintf(self->address, sizeof self->address, "%s", settings->address);
     self->epoll = epoll_create1(EPOLL_CLOEXEC);
