@@ -94,7 +94,7 @@ static enum err take_greeting(struct connection *self, struct fault *why)
 {
     enum err err = zmtp_check_greeting(self->in.data ? self->in.data + self->start : "", held(self), why);
     if (err == ERR_OK)
-        err = zmtp_write_ready(&self->out);
+        err = zmtp_write_ready(&self->out, "ROUTER");
     if (err != ERR_OK)
         return err;
     take(self, ZMTP_GREETING);

@@ -5,6 +5,7 @@
 #define VERSION_AT   10 /* behind the signature */
 #define MECHANISM_AT 12
 #define ROLE_AT      32 /* as-server */
+#define READY_MAX    64 /* bytes of ours */
 #define PING_TTL     2
 #define PING_MAX     16 /* bytes of context that may follow (RFC 37) */
 
@@ -155,10 +156,19 @@ enum err zmtp_check_ready(struct bytes properties, struct fault *why)
     return found ? ERR_OK : fault_set(why, ERR_PROTOCOL, "its READY names no Socket-Type");
 }
 
-enum err zmtp_write_ready(struct buf *out)
+enum err zmtp_write_ready(struct buf *out, const char *type)
 {
-    static const char ready[] = "\5READY\13Socket-Type\0\0\0\6ROUTER";
-    return zmtp_write_frame(out, ZMTP_COMMAND, (struct bytes){ready, sizeof ready - 1});
+    static const char name[] = "\5READY\13Socket-Type\0\0";
+    struct buf body = BUF_INIT(READY_MAX);
+    enum err err = buf_add(&body, name, sizeof name); /* its NUL is the length's third byte */
+    if (err == ERR_OK)
+        err = buf_add_byte(&body, (uint8_t)strlen(type));
+    if (err == ERR_OK)
+        err = buf_add_text(&body, type);
+    if (err == ERR_OK)
+        err = zmtp_write_frame(out, ZMTP_COMMAND, (struct bytes){body.data, body.len});
+    buf_fini(&body);
+    return err;
 }
 
 enum err zmtp_write_pong(struct buf *out, struct bytes ping)

@@ -1,4 +1,4 @@
-/* zmtp - the bytes of ZMTP 3 (ZeroMQ RFC 23; its 3.1 is RFC 37), mechanism NULL, as the listening side sees them.
+/* zmtp - the bytes of ZMTP 3 (ZeroMQ RFC 23; its 3.1 is RFC 37), mechanism NULL, as both sides see them.
  * Pure: no sockets, no memory of its own. Whatever is read came by socket and is not trusted.
  *
  *   greeting   FF 8 bytes 7F | major, minor | mechanism, 20 bytes | as-server | 31 zeros
@@ -39,8 +39,8 @@ enum zmtp_command { ZMTP_READY, ZMTP_PING, ZMTP_OTHER };
 enum err zmtp_read_command(struct bytes body, enum zmtp_command *out, struct bytes *rest) MUST_CHECK;
 /* May a socket that describes itself so speak to a ROUTER (RFC 28)? ERR_PROTOCOL with the reason. */
 enum err zmtp_check_ready(struct bytes properties, struct fault *why) MUST_CHECK;
-/* The command with which a ROUTER answers READY. */
-enum err zmtp_write_ready(struct buf *out) MUST_CHECK;
+/* READY of a socket of that type: "ROUTER". */
+enum err zmtp_write_ready(struct buf *out, const char *type) MUST_CHECK;
 /* The answer to PING, whose rest begins with two bytes of time to live; what follows it goes back. */
 enum err zmtp_write_pong(struct buf *out, struct bytes ping) MUST_CHECK;
 

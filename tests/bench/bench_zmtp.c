@@ -1,6 +1,7 @@
 #include "bench_zmtp.h"
 
 #include "bench_server.h"
+#include "ports/zmtp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,10 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GREETING_LEN 64
-#define OUT_MAX      (1u << 20)
-
-enum flag { MORE = 1, LONG = 2, COMMAND = 4 };
+#define OUT_MAX (1u << 20)
 
 static void say(struct bench_zmtp *self, const void *bytes, size_t len)
 {
@@ -45,53 +43,21 @@ static bool hear(struct bench_zmtp *self, bool wait)
     return true;
 }
 
-/* `ahead` bytes from `start` on, without taking them. */
-static bool have(struct bench_zmtp *self, size_t ahead, bool wait)
+static void done(enum err err)
 {
-    while (self->end - self->start < ahead)
-        if (!hear(self, wait))
-            return false;
-    return true;
+    if (err != ERR_OK)
+        bench_die(err_name(err));
 }
-
-/* ---- frames ---- */
-
-static void add_frame(struct bench_zmtp *self, unsigned flags, const void *bytes, size_t len)
-{
-    unsigned char head[9] = {(unsigned char)flags, (unsigned char)len};
-    size_t head_len = 2;
-    if (len > 255) {
-        head[0] |= LONG;
-        head_len = sizeof head;
-        for (int i = 0; i < 8; i++)
-            head[1 + i] = (unsigned char)((uint64_t)len >> (56 - 8 * i));
-    }
-    if (buf_add(&self->out, head, head_len) != ERR_OK || buf_add(&self->out, bytes, len) != ERR_OK)
-        bench_die("message too large");
-}
-
-struct frame {
-    unsigned flags;
-    struct bytes body;
-    size_t head_len;
-};
 
 /* The frame that begins `at` bytes behind start. */
-static bool peek(struct bench_zmtp *self, size_t at, bool wait, struct frame *out)
+static bool peek(struct bench_zmtp *self, size_t at, bool wait, struct zmtp_frame *out)
 {
-    if (!have(self, at + 2, wait))
-        return false;
-    unsigned flags = (unsigned char)self->in[self->start + at];
-    size_t head_len = flags & LONG ? 9 : 2, len = 0;
-    if (!have(self, at + head_len, wait))
-        return false;
-    for (size_t i = 1; i < head_len; i++)
-        len = len << 8 | (unsigned char)self->in[self->start + at + i];
-    if (len > sizeof self->in - at - head_len)
-        bench_die("message too large");
-    if (!have(self, at + head_len + len, wait))
-        return false;
-    *out = (struct frame){flags, {self->in + self->start + at + head_len, len}, head_len};
+    enum err err;
+    while ((err = zmtp_read_frame(self->in + self->start + at, self->end - self->start - at, ZMTP_IN_MAX / 2, out)) ==
+           ERR_END)
+        if (!hear(self, wait))
+            return false;
+    done(err);
     return true;
 }
 
@@ -99,25 +65,22 @@ static bool peek(struct bench_zmtp *self, size_t at, bool wait, struct frame *ou
 
 static void greet(struct bench_zmtp *self, const char *type)
 {
-    unsigned char greeting[GREETING_LEN] = {[0] = 0xFF, [9] = 0x7F, [10] = 3, [12] = 'N', 'U', 'L', 'L'};
-    static const char name[] = "\5READY\13Socket-Type";
-    unsigned char length[4] = {0, 0, 0, (unsigned char)strlen(type)};
-    struct buf ready = BUF_INIT(256);
-    struct frame answer;
-    say(self, greeting, sizeof greeting);
-    if (!have(self, GREETING_LEN, true) || (unsigned char)self->in[0] != 0xFF || self->in[10] < 3)
-        bench_die("not a ZMTP 3 peer");
-    self->start += GREETING_LEN;
-    if (buf_add(&ready, name, sizeof name - 1) != ERR_OK || buf_add(&ready, length, sizeof length) != ERR_OK ||
-        buf_add_text(&ready, type) != ERR_OK)
-        bench_die("memory");
-    add_frame(self, COMMAND, ready.data, ready.len);
+    struct zmtp_frame answer;
+    enum zmtp_command command;
+    struct bytes rest;
+    struct fault why;
+    enum err err;
+    say(self, zmtp_greeting, ZMTP_GREETING);
+    while ((err = zmtp_check_greeting(self->in, self->end, &why)) == ERR_END)
+        hear(self, true);
+    done(err);
+    self->start += ZMTP_GREETING;
+    done(zmtp_write_ready(&self->out, type));
     bench_zmtp_flush(self);
-    buf_fini(&ready);
-    if (!peek(self, 0, true, &answer) || !(answer.flags & COMMAND) || answer.body.len < 6 ||
-        memcmp(answer.body.at, "\5READY", 6) != 0)
+    if (!peek(self, 0, true, &answer) || zmtp_read_command(answer.body, &command, &rest) != ERR_OK ||
+        command != ZMTP_READY)
         bench_die("handshake refused");
-    self->start += answer.head_len + answer.body.len;
+    self->start += answer.size;
 }
 
 void bench_zmtp_open(struct bench_zmtp *self, const char *port, const char *type)
@@ -153,7 +116,7 @@ void bench_zmtp_subscribe(struct bench_zmtp *self, const char *topic, size_t len
 
 void bench_zmtp_add(struct bench_zmtp *self, struct bytes frame, bool more)
 {
-    add_frame(self, more ? MORE : 0, frame.at, frame.len);
+    done(zmtp_write_frame(&self->out, more ? ZMTP_MORE : 0, frame));
 }
 
 void bench_zmtp_flush(struct bench_zmtp *self)
@@ -164,13 +127,13 @@ void bench_zmtp_flush(struct bench_zmtp *self)
 
 bool bench_zmtp_receive(struct bench_zmtp *self, bool wait, struct bytes *last)
 {
-    struct frame frame;
+    struct zmtp_frame frame;
     size_t at = 0;
     do {
         if (!peek(self, at, wait, &frame))
             return false;
-        at += frame.head_len + frame.body.len;
-    } while (frame.flags & (MORE | COMMAND));
+        at += frame.size;
+    } while (frame.flags & (ZMTP_MORE | ZMTP_COMMAND));
     self->start += at;
     *last = frame.body;
     return true;
