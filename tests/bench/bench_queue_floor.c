@@ -1,7 +1,7 @@
-/* bench_queue_floor PORT FILE: the least a durable queue behind a ZeroMQ socket can do. Takes every request that waits
- * on a ROUTER at 127.0.0.1:PORT, writes their bytes into blocks of FILE that exist already, syncs once, and answers
- * each. Nothing is understood, remembered or handed out: the limit for the puts and acknowledged events of any broker
- * that speaks ZeroMQ on this machine and disk. Ends when it is told to by a signal. */
+/* bench_queue_floor PORT FILE: the least a durable queue behind a socket of libzmq can do. Takes every request that
+ * waits on a ROUTER at 127.0.0.1:PORT, writes their bytes into blocks of FILE that exist already, syncs once, and
+ * answers each. Nothing is understood, remembered or handed out: the limit for the puts and acknowledged events of any
+ * broker that uses libzmq on this machine and disk. Ends when it is told to by a signal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

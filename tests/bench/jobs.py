@@ -2,8 +2,9 @@
 
 usage: jobs.py BUILD_DIR [--puts 8000] [--runs 3] [--clients 10000]
 The same bytes go to Sheetwire's broker (over TCP on loopback), beanstalkd (-b -f 0: synced before every answer) and Redis
-Streams (appendfsync always), each in a fresh folder of the same disk, one after the other in the same run; beside them the
-limit: a ZeroMQ socket whose requests are written down, synced and answered, and nothing else (bench_queue_floor)."""
+Streams (appendfsync always), each in a fresh folder of the same disk, one after the other in the same run; beside them what
+libzmq leaves to a queue: a ROUTER of it whose requests are written down, synced and answered, and nothing else
+(bench_queue_floor)."""
 import argparse
 import os
 import resource
@@ -103,7 +104,7 @@ def servers():
     return present
 
 
-LABELS = {"zeromq": "limit: ZeroMQ and a sync"}
+LABELS = {"zeromq": "libzmq and a sync, no queue"}
 
 
 def table(build, runs, title, what, names, *numbers):
