@@ -127,10 +127,11 @@ static enum err take_command(struct connection *self, struct bytes body, struct 
     return err;
 }
 
-/* Of a message with too many frames none is kept. */
+/* Of a message with too many frames none is kept: the last place is for a last frame only. */
 static void take_part(struct connection *self, const struct zmtp_frame *frame)
 {
-    if (self->count < CONNECTION_PARTS) {
+    int wanted = self->count + (frame->flags & ZMTP_MORE ? 2 : 1); /* places, for this one and what must follow */
+    if (wanted <= CONNECTION_PARTS) {
         self->part[self->count].at = (size_t)(frame->body.at - self->in.data) - self->start;
         self->part[self->count].len = frame->body.len;
         self->parsed += frame->size;

@@ -390,6 +390,35 @@ static void two_of_the_largest_frames_make_a_message(void **state)
     close_place(&place);
 }
 
+static void more_of_the_largest_frames_are_only_too_many(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {LARGEST, LARGEST / 2, LARGEST * 3 / 5, 100000, 100};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct place place;
+        struct router_message message;
+        open_place(&place, true, sizes[i], OUT_MAX);
+        int fd = open_shaken(&place);
+        struct buf out = BUF_INIT((size_t)64 << 20);
+        for (unsigned k = 0; k < 5; k++)
+            assert_int_equal(zmtp_write_frame(&out, k < 4 ? ZMTP_MORE : 0, (struct bytes){large, sizes[i]}), ERR_OK);
+        for (size_t sent = 0; sent < out.len;) {
+            ssize_t took = send(fd, out.data + sent, out.len - sent, MSG_NOSIGNAL);
+            if (took < 0)
+                assert_int_equal(errno, EAGAIN);
+            sent += took > 0 ? (size_t)took : 0;
+            if (sent < out.len)
+                work(&place);
+        }
+        take(&place, &message);
+        assert_int_equal(message.of.count, CONNECTION_PARTS + 1);
+        expect_served(&place, fd);
+        buf_fini(&out);
+        close(fd);
+        close_place(&place);
+    }
+}
+
 static void bytes_may_come_one_at_a_time(void **state)
 {
     (void)state;
@@ -1041,6 +1070,7 @@ int main(void)
         cmocka_unit_test(another_router_may_connect),
         cmocka_unit_test(messages_of_any_size_go_both_ways),
         cmocka_unit_test(two_of_the_largest_frames_make_a_message),
+        cmocka_unit_test(more_of_the_largest_frames_are_only_too_many),
         cmocka_unit_test(bytes_may_come_one_at_a_time),
         cmocka_unit_test(many_messages_of_one_write_come_in_order),
         cmocka_unit_test(peers_are_told_apart),
