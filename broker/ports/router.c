@@ -13,8 +13,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define VISITS_MAX                                                                                                     \
-    1024 /* to peers without a whole message: whoever sends for ever without one waits for the next turn */
+/* To peers without a whole message: whoever sends for ever without one waits for the next turn. Enough for each peer in
+ * line, or one that has a message and whose socket is silent would not be seen again. */
+#define VISITS_MAX   ROUTER_CONNECTIONS_MAX
 #define EVENTS_ONCE  64
 #define ACCEPTS_ONCE 64
 #define HANDSHAKE_MS 30000
@@ -50,7 +51,9 @@ struct router {
     uint32_t shaking; /* connections whose handshake is not over, at most */
     struct {
         struct member *first, **end;
+        uint32_t count;
     } lines[LINES];
+    uint32_t round; /* visits until the sockets are looked at again */
 };
 
 /* ---- ids ---- */
@@ -86,6 +89,7 @@ static void line_up(struct router *self, enum line line, struct member *member)
     member->next[line] = NULL;
     *self->lines[line].end = member;
     self->lines[line].end = &member->next[line];
+    self->lines[line].count++;
 }
 
 /* The first one, taken out; NULL: nobody waits. */
@@ -97,6 +101,7 @@ static struct member *next_in(struct router *self, enum line line)
     self->lines[line].first = member->next[line];
     if (!self->lines[line].first)
         self->lines[line].end = &self->lines[line].first;
+    self->lines[line].count--;
     member->waits[line] = false;
     return member;
 }
@@ -111,6 +116,7 @@ static void leave(struct router *self, enum line line, struct member *member)
     *at = member->next[line];
     if (!*at)
         self->lines[line].end = at;
+    self->lines[line].count--;
     member->waits[line] = false;
 }
 
@@ -220,15 +226,25 @@ static void see(struct router *self, const struct epoll_event *event)
     }
 }
 
-/* false: no news. */
-static bool look(struct router *self)
+static void look(struct router *self)
 {
     struct epoll_event events[EVENTS_ONCE];
     int count = epoll_wait(self->epoll, events, EVENTS_ONCE, 0);
     for (int i = 0; i < count; i++)
         see(self, &events[i]);
     router_flush(self);
-    return self->lines[LINE_TAKE].first != NULL;
+    self->round = self->lines[LINE_TAKE].count;
+}
+
+/* NULL: nobody has news. A look comes before each round of all in line, or one that never leaves it would keep the
+ * others from being seen. */
+static struct member *next_in_turn(struct router *self)
+{
+    if (self->round == 0 || !self->lines[LINE_TAKE].first)
+        look(self);
+    if (self->round > 0)
+        self->round--;
+    return next_in(self, LINE_TAKE);
 }
 
 /* A message of the peer: what is here already, or what one read brings. ERR_END: none. */
@@ -259,8 +275,8 @@ static void put_back(struct router *self, struct member *member)
 
 bool router_take(struct router *self, struct router_message *out)
 {
-    for (int visits = 0; visits < VISITS_MAX && (self->lines[LINE_TAKE].first || look(self)); visits++) {
-        struct member *member = next_in(self, LINE_TAKE);
+    struct member *member;
+    for (int visits = 0; visits < VISITS_MAX && (member = next_in_turn(self)); visits++) {
         struct fault why = {.text = "out of memory"};
         enum err err = next_of(self, member, &out->of, &why);
         if (err == ERR_OK) {

@@ -489,6 +489,97 @@ static void peers_are_told_apart(void **state)
     close_place(&place);
 }
 
+/* ---- fairness ---- */
+
+/* As many messages as the socket takes. */
+static void flood(int fd)
+{
+    static const char frame[] = "\0\5flood";
+    while (send(fd, frame, sizeof frame - 1, MSG_NOSIGNAL) == sizeof frame - 1)
+        ;
+}
+
+static void a_flood_does_not_keep_a_quiet_peer_waiting(void **state)
+{
+    (void)state;
+    struct place place;
+    struct router_message message = {.of.count = 0};
+    open_place(&place, true, BODY_MAX, OUT_MAX);
+    int loud = open_shaken(&place), quiet = open_shaken(&place);
+    for (int round = 0; round < 200; round++) {
+        flood(loud);
+        for (int i = 0; i < 3; i++) {
+            assert_true(router_take(place.router, &message));
+            expect_part(&message, 0, "flood", 5);
+        }
+        SAY(quiet, "\0\1?");
+        bool heard = false;
+        for (int i = 0; i < 2 && !heard; i++) {
+            assert_true(router_take(place.router, &message));
+            heard = message.of.part[0].len == 1;
+        }
+        assert_true(heard);
+    }
+    close(loud);
+    close(quiet);
+    close_place(&place);
+}
+
+static void a_flood_does_not_keep_a_new_peer_out(void **state)
+{
+    (void)state;
+    struct place place;
+    struct router_message message;
+    open_place(&place, true, BODY_MAX, OUT_MAX);
+    int loud = open_shaken(&place);
+    flood(loud);
+    assert_true(router_take(place.router, &message));
+    int fresh = open_bare(&place);
+    say_greeting(fresh);
+    SAY(fresh, READY "\0\3new");
+    bool heard = false;
+    for (int i = 0; i < 8 && !heard; i++) {
+        flood(loud);
+        assert_true(router_take(place.router, &message));
+        heard = message.of.part[0].len == 3;
+    }
+    assert_true(heard);
+    close(loud);
+    close(fresh);
+    close_place(&place);
+}
+
+/* Whoever waits behind many that have nothing more to say is still heard without waiting for news. */
+static void all_of_many_peers_are_heard(void **state)
+{
+    (void)state;
+    enum { PEERS = 1500 };
+    static int peers[PEERS];
+    struct place place;
+    struct router_message message;
+    struct rlimit files;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    if (files.rlim_cur < 2 * PEERS + 100) {
+        files.rlim_cur = 2 * PEERS + 100;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    }
+    open_place(&place, true, BODY_MAX, OUT_MAX);
+    for (int i = 0; i < PEERS; i++)
+        peers[i] = open_shaken(&place);
+    for (int i = 0; i < PEERS; i++)
+        if (i % 2)
+            SAY(peers[i], "\0\1a\0\1b\0\1c");
+        else
+            SAY(peers[i], "\0\1a");
+    int heard = 0;
+    while (router_take(place.router, &message))
+        heard++;
+    assert_int_equal(heard, 2 * PEERS);
+    for (int i = 0; i < PEERS; i++)
+        close(peers[i]);
+    close_place(&place);
+}
+
 /* ---- peers that do not read, and peers that go ---- */
 
 static int open_deaf(struct place *self)
@@ -1074,6 +1165,9 @@ int main(void)
         cmocka_unit_test(bytes_may_come_one_at_a_time),
         cmocka_unit_test(many_messages_of_one_write_come_in_order),
         cmocka_unit_test(peers_are_told_apart),
+        cmocka_unit_test(a_flood_does_not_keep_a_quiet_peer_waiting),
+        cmocka_unit_test(a_flood_does_not_keep_a_new_peer_out),
+        cmocka_unit_test(all_of_many_peers_are_heard),
         cmocka_unit_test(what_a_peer_does_not_read_is_bounded_and_kept_in_order),
         cmocka_unit_test(nobody_gets_the_id_of_a_peer_that_is_gone),
         cmocka_unit_test(an_id_that_never_was_is_nobody_s),
