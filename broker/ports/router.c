@@ -233,11 +233,12 @@ static void look(struct router *self)
     for (int i = 0; i < count; i++)
         see(self, &events[i]);
     router_flush(self);
-    self->round = self->lines[LINE_TAKE].count;
+    uint32_t waiting = self->lines[LINE_TAKE].count;
+    self->round = waiting > ROUTER_ROUND ? waiting : ROUTER_ROUND;
 }
 
-/* NULL: nobody has news. A look comes before each round of all in line, or one that never leaves it would keep the
- * others from being seen. */
+/* NULL: nobody has news. Even if the line never empties a look comes before each round, or one that never leaves it
+ * would keep the others from being seen. */
 static struct member *next_in_turn(struct router *self)
 {
     if (self->round == 0 || !self->lines[LINE_TAKE].first)

@@ -14,6 +14,7 @@
 #include "ports/connection.h"
 
 #define ROUTER_PEER_LEN        8
+#define ROUTER_ROUND           32   /* messages taken, at most, before sockets are looked at that were silent */
 #define ROUTER_CONNECTIONS_MAX 4096 /* further ones are closed at once */
 
 struct router;
