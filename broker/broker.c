@@ -79,6 +79,7 @@ static enum err open_router(struct broker *self, enum endpoint which, struct fau
         return err;
     const struct router_settings settings = {.name = endpoint_name(which),
                                              .address = address,
+                                             .peers_max = endpoint_peers_max(which),
                                              .limits = {.body_max = (size_t)endpoint_bytes_max(self->settings, which),
                                                         .out_max = endpoint_peer_bytes_max(which)}};
     err = router_open(&port->router, &settings, why);
@@ -146,8 +147,10 @@ static void close_socket(void **socket)
 
 void broker_close(struct broker *self)
 {
+    int64_t until = clock_monotonic_ms() + LINGER_MS;
     for (int i = 0; i < ENDPOINTS; i++) {
-        router_close(&self->ports[i].router, LINGER_MS);
+        int64_t left = until - clock_monotonic_ms();
+        router_close(&self->ports[i].router, left > 0 ? (int)left : 0);
         close_socket(&self->ports[i].socket);
     }
     query_stop(self);
@@ -218,8 +221,7 @@ static void tick(struct broker *self)
             router_tick(self->ports[i].router, self->now.mono_ms);
 }
 
-/* What a turn had to say to its peers leaves at its end, in one call for each of them; jobs first, as nothing of them
- * has begun yet. */
+/* What waits for peers leaves in one call for each of them; jobs first, as nothing of them has begun yet. */
 static void flush(struct broker *self)
 {
     static const enum endpoint order[] = {ENDPOINT_WORK, ENDPOINT_REQUESTS, ENDPOINT_PUBLISH_ACK};
@@ -234,6 +236,7 @@ static enum err turn(struct broker *self, struct fault *why)
     turn_begin(self);
     tick(self);
     take_all(self);
+    flush(self); /* answers of the reader, which wait for no commit */
     enum err err = self->inputs > 0 ? turn_end(self, why) : ERR_OK;
     if (err == ERR_OK)
         flush(self);

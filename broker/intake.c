@@ -104,7 +104,7 @@ static void take_routed(struct broker *self, enum endpoint which, uint32_t share
     struct router_message message;
     while (port->stirred && share-- > 0 && turn_open(self)) {
         if (!router_take(port->router, &message)) {
-            port->stirred = false;
+            port->stirred = router_waits(port->router);
             return;
         }
         if (!take(self, &message))

@@ -8,6 +8,7 @@ static int serve(const struct program *program)
 {
     struct broker broker;
     struct fault why = {.text = ""};
+    program_raise_descriptors();
     enum err err = broker_open(&broker, program->settings, &why);
     if (err == ERR_OK)
         err = broker_run(&broker, program->signal_fd, &why);

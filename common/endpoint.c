@@ -16,6 +16,8 @@
 #define QUEUE_EVENTS   4096  /* outside events and taps waiting per peer; beyond it PUB drops at its own end */
 #define INTERNAL_BYTES ((size_t)256 << 20) /* answers waiting for a gateway or worker: many of the largest */
 #define OUTSIDE_BYTES  ((size_t)1 << 20)   /* and acknowledgements for a publisher: 10,000 and more */
+#define INTERNAL_PEERS 4096                /* gateways, workers */
+#define OUTSIDE_PEERS  1024                /* publishers: they must not take every descriptor */
 #define FEED_BEATS     64                  /* beats that may wait beside a full window */
 #define SLACK_BYTES    65536               /* of a frame around the JSON it carries */
 
@@ -153,6 +155,11 @@ bool endpoint_is_routed(enum endpoint which)
 size_t endpoint_peer_bytes_max(enum endpoint which)
 {
     return table[which].internal ? INTERNAL_BYTES : OUTSIDE_BYTES;
+}
+
+uint32_t endpoint_peers_max(enum endpoint which)
+{
+    return table[which].internal ? INTERNAL_PEERS : OUTSIDE_PEERS;
 }
 
 /* A batch of the feed has room for an event with its closing progress, which may be as large. */

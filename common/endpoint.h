@@ -5,8 +5,8 @@
  * Internal sockets (requests, feed, work) are ipc:// in a folder that only this user can enter: it is made with mode
  * 0700 and refused when it belongs to somebody else or lets others in. TCP beyond loopback is refused for every
  * endpoint unless wire.insecure says otherwise. Options set here: high-water marks, the largest message, no linger,
- * ZMQ_IMMEDIATE for requests and work (nothing is queued for a peer that is not there), ROUTER_MANDATORY, reconnection
- * within two seconds. A socket belongs to the thread that opened it. */
+ * ZMQ_IMMEDIATE for requests and work (nothing is queued for a peer that is not there), reconnection within two
+ * seconds. A socket belongs to the thread that opened it. */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
 
@@ -37,14 +37,16 @@ const char *endpoint_name(enum endpoint which);
 bool endpoint_is_routed(enum endpoint which);
 /* The longest frame a peer may send; one that sends more is disconnected. */
 int64_t endpoint_bytes_max(const struct settings *settings, enum endpoint which);
-/* Bytes that may wait at a ROUTER for a peer that does not read. */
+/* Bytes that may wait at a ROUTER for a peer that does not read, and how many peers it has. */
 size_t endpoint_peer_bytes_max(enum endpoint which);
+uint32_t endpoint_peers_max(enum endpoint which);
 /* The address for a ROUTER: checked, its folder made, and what is in the way refused. "" when it is `off`. */
 enum err endpoint_prepare(const struct settings *settings, enum endpoint which, char out[ENDPOINT_TEXT_MAX],
                           struct fault *why) MUST_CHECK;
 
-/* Opens the broker's end with libzmq and binds it. *socket is NULL when the endpoint is `off`. An ipc file left behind
- * by a killed process is replaced; a file that is no socket is refused. Closed with zmq_close(). */
+/* Opens the broker's end with libzmq and binds it (a ROUTER too: for whoever plays the broker). *socket is NULL when
+ * the endpoint is `off`. An ipc file left behind by a killed process is replaced; a file that is no socket is refused.
+ * Closed with zmq_close(). */
 enum err endpoint_bind(void **socket, void *context, const struct settings *settings, enum endpoint which,
                        struct fault *why) MUST_CHECK;
 /* Opens the other end and connects it; the peer need not be there yet. */

@@ -21,4 +21,7 @@ struct program {
 bool program_start(struct program *self, int argc, char **argv, int *exit_code);
 void program_end(struct program *self);
 
+/* For programs whose connections are descriptors: the usual soft limit (1024) is below what the settings allow. */
+void program_raise_descriptors(void);
+
 #endif

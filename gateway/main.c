@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define DRAIN_REST_MS 1500
 #define DRAIN_LIVE_MS 1500
@@ -25,17 +24,6 @@ struct gateway {
     struct server *server;
     struct live *live; /* NULL when chat_workflows.enabled is false */
 };
-
-/* Connections are descriptors, and the usual soft limit (1024) is below what the settings allow. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        log_warning("the limit of open files stays low", NULL);
-}
 
 static enum err start_rest(struct gateway *self, struct fault *why)
 {
@@ -60,7 +48,7 @@ static enum err start(struct gateway *self, struct fault *why)
     const struct settings *settings = self->program.settings;
     self->rest.settings = settings;
     self->rest.archives = &self->archives;
-    raise_descriptor_limit();
+    program_raise_descriptors();
     enum err err = files_open_folder(&self->rest.files, settings->chat_workflows.storage.workflows_path, why);
     if (err == ERR_OK)
         err = disk_pool_start(&self->rest.pool, why);

@@ -8,7 +8,7 @@
 
 #define READ_ROOM ((size_t)16 << 10) /* at least so much for one read */
 #define KEPT_ROOM ((size_t)32 << 10) /* memory of each direction that an idle peer keeps */
-#define SENT_MOST ((size_t)64 << 10) /* bytes already sent that may lie before those that wait */
+#define SENT_MOST ((size_t)1 << 20)  /* bytes already sent that may lie before those that wait */
 
 enum err connection_init(struct connection *self, int fd, const struct connection_limits *limits)
 {
@@ -31,11 +31,10 @@ static size_t held(const struct connection *self)
     return self->in.len - self->start;
 }
 
-/* Taken bytes are overwritten before memory is asked for. */
+/* Taken bytes are overwritten before memory is asked for. Only a long frame has more than READ_ROOM of it. */
 static enum err make_room(struct connection *self, char **at, size_t *room)
 {
-    if (held(self) == 0)
-        self->in.len = self->start = 0;
+    connection_rest(self);
     size_t left = self->in.room > 0 ? self->in.room - 1 - self->in.len : 0;
     if (left < READ_ROOM / 2 && self->start > 0) {
         memmove(self->in.data, self->in.data + self->start, held(self));
@@ -43,33 +42,34 @@ static enum err make_room(struct connection *self, char **at, size_t *room)
         self->start = 0;
         left = self->in.room - 1 - self->in.len;
     }
-    if (left < READ_ROOM / 2)
-        left = self->in.len > READ_ROOM ? self->in.len : READ_ROOM; /* a long message doubles it */
-    *room = left;
-    enum err err = buf_extend(&self->in, left, at);
+    size_t most = held(self) > READ_ROOM ? held(self) : READ_ROOM; /* a long frame doubles it */
+    *room = left < READ_ROOM / 2 || left > most ? most : left;
+    enum err err = buf_extend(&self->in, *room, at);
     if (err == ERR_OK)
-        self->in.len -= left;
+        self->in.len -= *room;
     return err;
 }
 
-enum err connection_receive(struct connection *self, bool *drained)
+enum err connection_receive(struct connection *self, size_t *got, bool *drained)
 {
     char *at;
     size_t room;
+    *got = 0;
     *drained = true;
     enum err err = make_room(self, &at, &room);
     if (err != ERR_OK)
         return err;
-    ssize_t got;
+    ssize_t count;
     do
-        got = recv(self->fd, at, room, 0);
-    while (got < 0 && errno == EINTR);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        count = recv(self->fd, at, room, 0);
+    while (count < 0 && errno == EINTR);
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return ERR_END;
-    if (got <= 0)
+    if (count <= 0)
         return ERR_UNAVAILABLE;
-    self->in.len += (size_t)got;
-    *drained = (size_t)got < room;
+    *got = (size_t)count;
+    *drained = *got < room;
+    self->in.len += *got;
     return ERR_OK;
 }
 
@@ -102,9 +102,23 @@ static enum err take_greeting(struct connection *self, struct fault *why)
     return ERR_OK;
 }
 
-/* Not of a peer that does not read. */
+/* Makes way for so many bytes behind those that wait, if what is sent already stands in it. */
+static void drop_sent(struct connection *self, size_t more)
+{
+    bool full = self->out.limit - self->out.len < more;
+    if (self->sent == 0 || (!full && self->sent < SENT_MOST))
+        return;
+    self->out.len -= self->sent;
+    memmove(self->out.data, self->out.data + self->sent, self->out.len);
+    self->sent = 0;
+}
+
+/* Not to a peer that does not read. */
 static enum err answer_ping(struct connection *self, struct bytes rest, struct fault *why)
 {
+    if (self->deaf)
+        return ERR_OK;
+    drop_sent(self, ZMTP_HEAD_MAX + rest.len);
     enum err err = zmtp_write_pong(&self->out, rest);
     if (err == ERR_PROTOCOL)
         return fault_set(why, err, "its PING cannot be read");
@@ -190,12 +204,10 @@ enum err connection_next(struct connection *self, const struct connection_limits
 
 enum err connection_put(struct connection *self, struct bytes frame)
 {
-    if (self->sent > SENT_MOST && self->sent > self->out.len / 2) {
-        self->out.len -= self->sent;
-        memmove(self->out.data, self->out.data + self->sent, self->out.len);
-        self->sent = 0;
-    }
-    return self->state == CONNECTION_OPEN ? zmtp_write_frame(&self->out, 0, frame) : ERR_UNAVAILABLE;
+    if (self->state != CONNECTION_OPEN || self->deaf)
+        return ERR_UNAVAILABLE;
+    drop_sent(self, ZMTP_HEAD_MAX + frame.len);
+    return zmtp_write_frame(&self->out, 0, frame);
 }
 
 enum err connection_flush(struct connection *self)
@@ -206,13 +218,15 @@ enum err connection_flush(struct connection *self)
             continue;
         if (took < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return ERR_END;
-        if (took < 0)
-            return ERR_UNAVAILABLE;
+        if (took < 0) {
+            self->deaf = true;
+            break;
+        }
         self->sent += (size_t)took;
     }
     buf_clear(&self->out);
     self->sent = 0;
-    return ERR_OK;
+    return self->deaf ? ERR_UNAVAILABLE : ERR_OK;
 }
 
 void connection_rest(struct connection *self)

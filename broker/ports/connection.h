@@ -33,22 +33,25 @@ struct connection {
     } part[CONNECTION_PARTS];
     struct buf out;
     size_t sent; /* of `out` */
+    bool deaf;   /* sending failed: the peer is gone, and what it sent before can still be taken */
 };
 
 /* Takes the socket, which must not block, and has our greeting wait in `out`. */
 enum err connection_init(struct connection *self, int fd, const struct connection_limits *limits) MUST_CHECK;
 void connection_fini(struct connection *self);
 
-/* Reads once. ERR_END: nothing was there. ERR_UNAVAILABLE: the peer is gone. *drained: no more is there now. */
-enum err connection_receive(struct connection *self, bool *drained) MUST_CHECK;
+/* Reads once. ERR_END: nothing was there. ERR_UNAVAILABLE: the peer is gone. *got: bytes; *drained: no more are there
+ * now. */
+enum err connection_receive(struct connection *self, size_t *got, bool *drained) MUST_CHECK;
 /* The next message, after whatever of the handshake is here. ERR_END: not all here yet. Other errors: to be closed, and
  * why says for what. Answers of the handshake wait in `out`. */
 enum err connection_next(struct connection *self, const struct connection_limits *limits,
                          struct connection_message *out, struct fault *why) MUST_CHECK;
-/* Has the last frame of what is sent as one message wait. ERR_FULL: too much waits already, ERR_UNAVAILABLE: the peer
- * has not finished its handshake. */
+/* Has a message of one frame wait. ERR_FULL: too much waits already, ERR_UNAVAILABLE: the peer has not finished its
+ * handshake, or is gone. */
 enum err connection_put(struct connection *self, struct bytes frame) MUST_CHECK;
-/* Sends what waits. ERR_END: the rest must wait until the socket takes more. ERR_UNAVAILABLE: the peer is gone. */
+/* Sends what waits. ERR_END: the rest must wait until the socket takes more. ERR_UNAVAILABLE: the peer is gone, and
+ * what waited with it. */
 enum err connection_flush(struct connection *self) MUST_CHECK;
 /* Gives back memory of what has been taken and sent. */
 void connection_rest(struct connection *self);

@@ -94,15 +94,16 @@ static enum err listen_tcp(int *out, const char *text, struct fault *why)
     char host[ENDPOINT_TEXT_MAX], port[PORT_TEXT_MAX];
     struct sockaddr_in interface;
     struct addrinfo *found = NULL;
-    bool any = false;
     enum err err = split(text, host, port, why);
     if (err != ERR_OK)
         return err;
     if (find_interface(host, port, &interface))
         return listen_at(out, (const struct sockaddr *)&interface, sizeof interface, why);
-    any = strcmp(host, ANY_HOST) == 0;
-    const struct addrinfo hints = {
-        .ai_family = any ? AF_INET : AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    bool any = strcmp(host, ANY_HOST) == 0;
+    /* As the other end: libzmq speaks IPv6 only to an address in brackets. */
+    const struct addrinfo hints = {.ai_family = strchr(host, ':') ? AF_INET6 : AF_INET,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     int reason = getaddrinfo(any ? NULL : host, port, &hints, &found);
     if (reason != 0)
         return fault_set(why, ERR_NOT_FOUND, "%s", gai_strerror(reason));

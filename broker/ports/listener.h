@@ -6,7 +6,7 @@
 
 #include "err.h"
 
-/* *fd does not block and is closed on exec. ERR_EXISTS: somebody else listens there. */
+/* *fd does not block and is closed on exec. ERR_EXISTS: somebody else listens at that port. */
 enum err listener_open(int *fd, const char *address, struct fault *why) MUST_CHECK;
 /* The next peer's socket, or -1 with errno. */
 int listener_accept(int fd);

@@ -13,9 +13,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* To peers without a whole message: whoever sends for ever without one waits for the next turn. Enough for each peer in
- * line, or one that has a message and whose socket is silent would not be seen again. */
-#define VISITS_MAX   ROUTER_CONNECTIONS_MAX
+/* Of one call that finds no whole message: whoever sends for ever without one waits for the next turn. */
+#define VISITS_MAX 1024
+#define BYTES_MOST ((size_t)256 << 10)
+
 #define EVENTS_ONCE  64
 #define ACCEPTS_ONCE 64
 #define HANDSHAKE_MS 30000
@@ -43,6 +44,7 @@ struct router {
     const char *name;
     char address[ENDPOINT_TEXT_MAX];
     struct connection_limits limits;
+    uint32_t peers_max;
     int epoll, listener;
     bool paused; /* no descriptors left: no new peers until the next tick */
     int64_t tick_ms;
@@ -53,7 +55,9 @@ struct router {
         struct member *first, **end;
         uint32_t count;
     } lines[LINES];
-    uint32_t round; /* visits until the sockets are looked at again */
+    uint32_t round;       /* visits until the sockets are looked at again */
+    uint32_t turned_away; /* since the last tick, */
+    char reason[96];      /* the newest of them for this */
 };
 
 /* ---- ids ---- */
@@ -139,10 +143,16 @@ static void end(struct router *self, struct member *member)
     free(member);
 }
 
-static void end_with(struct router *self, struct member *member, enum err err, const char *reason)
+/* They may be many: the log hears of them at the next tick. */
+static void note(struct router *self, const char *reason)
 {
-    if (err != ERR_UNAVAILABLE)
-        log_warning("peer disconnected", "socket", self->name, "reason", reason, NULL);
+    self->turned_away++;
+    snprintf(self->reason, sizeof self->reason, "%.*s", (int)sizeof self->reason - 1, reason);
+}
+
+static void end_with(struct router *self, struct member *member, const char *reason)
+{
+    note(self, reason);
     end(self, member);
 }
 
@@ -170,8 +180,8 @@ static bool grow(struct router *self)
 static bool admit(struct router *self, int fd)
 {
     struct member *member = NULL;
-    if (self->count == ROUTER_CONNECTIONS_MAX) {
-        log_warning("peer disconnected", "socket", self->name, "reason", "too many connections", NULL);
+    if (self->count == self->peers_max) {
+        note(self, "too many peers");
         return false;
     }
     if ((self->count == self->slot_count && !grow(self)) || !(member = calloc(1, sizeof *member)))
@@ -213,9 +223,11 @@ static void accept_peers(struct router *self)
 
 static void see(struct router *self, const struct epoll_event *event)
 {
-    struct member *member = event->data.u64 == LISTENER_KEY ? NULL : find_key(self, event->data.u64);
-    if (event->data.u64 == LISTENER_KEY)
+    if (event->data.u64 == LISTENER_KEY) {
         accept_peers(self);
+        return;
+    }
+    struct member *member = find_key(self, event->data.u64);
     if (!member)
         return;
     if (event->events & EPOLLOUT)
@@ -249,13 +261,16 @@ static struct member *next_in_turn(struct router *self)
 }
 
 /* A message of the peer: what is here already, or what one read brings. ERR_END: none. */
-static enum err next_of(struct router *self, struct member *member, struct connection_message *out, struct fault *why)
+static enum err next_of(struct router *self, struct member *member, struct connection_message *out, size_t *bytes,
+                        struct fault *why)
 {
     struct connection *connection = &member->connection;
     enum err err = connection_next(connection, &self->limits, out, why);
     if (err == ERR_END && member->readable) {
+        size_t got;
         bool drained;
-        err = connection_receive(connection, &drained);
+        err = connection_receive(connection, &got, &drained);
+        *bytes += got;
         member->readable = err == ERR_OK && !drained;
         if (err == ERR_OK)
             err = connection_next(connection, &self->limits, out, why);
@@ -266,9 +281,13 @@ static enum err next_of(struct router *self, struct member *member, struct conne
 }
 
 /* After a visit to a peer without a whole message. */
-static void put_back(struct router *self, struct member *member)
+static void put_back(struct router *self, struct member *member, enum err err, const struct fault *why)
 {
-    if (member->readable)
+    if (err == ERR_UNAVAILABLE)
+        end(self, member);
+    else if (err != ERR_END)
+        end_with(self, member, err == ERR_PROTOCOL || err == ERR_TOO_LARGE ? why->text : err_name(err));
+    else if (member->readable)
         line_up(self, LINE_TAKE, member);
     else
         connection_rest(&member->connection);
@@ -277,21 +296,24 @@ static void put_back(struct router *self, struct member *member)
 bool router_take(struct router *self, struct router_message *out)
 {
     struct member *member;
-    for (int visits = 0; visits < VISITS_MAX && (member = next_in_turn(self)); visits++) {
-        struct fault why = {.text = "out of memory"};
-        enum err err = next_of(self, member, &out->of, &why);
+    struct fault why;
+    size_t bytes = 0;
+    for (int visits = 0; visits < VISITS_MAX && bytes < BYTES_MOST && (member = next_in_turn(self)); visits++) {
+        enum err err = next_of(self, member, &out->of, &bytes, &why);
         if (err == ERR_OK) {
             uint64_t key = key_of(member);
             memcpy(out->peer, &key, sizeof key);
             line_up(self, LINE_TAKE, member);
             return true;
         }
-        if (err == ERR_END)
-            put_back(self, member);
-        else
-            end_with(self, member, err, why.text);
+        put_back(self, member, err, &why);
     }
     return false;
+}
+
+bool router_waits(const struct router *self)
+{
+    return self->lines[LINE_TAKE].first != NULL;
 }
 
 /* ---- sending ---- */
@@ -304,17 +326,20 @@ enum err router_send(struct router *self, const void *peer, size_t peer_len, str
     enum err err = connection_put(&member->connection, frame);
     if (err == ERR_OK && !member->blocked)
         line_up(self, LINE_SEND, member);
-    return err;
+    return err == ERR_UNAVAILABLE ? ERR_NOT_FOUND : err;
 }
 
+/* Who cannot be sent to any more is read to its end: what it sent before it went counts. */
 static void flush_one(struct router *self, struct member *member)
 {
     enum err err = connection_flush(&member->connection);
     bool blocked = err == ERR_END;
     if (err == ERR_UNAVAILABLE) {
-        end(self, member);
-        return;
+        member->readable = true;
+        line_up(self, LINE_TAKE, member);
     }
+    if (!blocked)
+        connection_rest(&member->connection);
     if (blocked != member->blocked)
         watch(self, EPOLL_CTL_MOD, member->connection.fd, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN, key_of(member));
     member->blocked = blocked;
@@ -333,6 +358,10 @@ void router_tick(struct router *self, int64_t now_ms)
     if (now_ms - self->tick_ms < TICK_MS)
         return;
     self->tick_ms = now_ms;
+    if (self->turned_away > 0)
+        log_warning("peers disconnected", "socket", self->name, "count", LOG_NUMBER((long long)self->turned_away),
+                    "newest", self->reason, NULL);
+    self->turned_away = 0;
     if (self->paused)
         self->paused = !watch(self, EPOLL_CTL_ADD, self->listener, EPOLLIN, LISTENER_KEY);
     uint32_t shaking = 0;
@@ -341,7 +370,7 @@ void router_tick(struct router *self, int64_t now_ms)
         if (!member || member->connection.state == CONNECTION_OPEN)
             continue;
         if (now_ms - member->since_ms > HANDSHAKE_MS)
-            end_with(self, member, ERR_TIMEOUT, "its handshake took too long");
+            end_with(self, member, "its handshake took too long");
         else
             shaking++;
     }
@@ -355,6 +384,7 @@ enum err router_open(struct router **out, const struct router_settings *settings
     if (!self)
         return fault_set(why, ERR_MEMORY, "out of memory");
     self->name = settings->name;
+    self->peers_max = settings->peers_max;
     self->limits = settings->limits;
     for (int line = 0; line < LINES; line++)
         self->lines[line].end = &self->lines[line].first;
@@ -370,27 +400,27 @@ enum err router_open(struct router **out, const struct router_settings *settings
     return err;
 }
 
-/* The first peer that does not take what waits for it. */
-static struct member *find_blocked(const struct router *self)
+/* Waits for room to send at any of those that had none; false: none came in time. */
+static bool wait_for_room(struct router *self, struct pollfd *rooms, int64_t until)
 {
+    nfds_t count = 0;
     for (uint32_t i = 0; i < self->slot_count; i++)
         if (self->slots[i] && self->slots[i]->blocked)
-            return self->slots[i];
-    return NULL;
+            rooms[count++] = (struct pollfd){.fd = self->slots[i]->connection.fd, .events = POLLOUT};
+    int64_t left = until - clock_monotonic_ms();
+    return count > 0 && left > 0 && poll(rooms, count, (int)left) > 0;
 }
 
 static void linger(struct router *self, int linger_ms)
 {
     int64_t until = clock_monotonic_ms() + linger_ms;
-    struct member *member;
+    struct pollfd *rooms = calloc(self->slot_count + 1, sizeof *rooms);
     router_flush(self);
-    while ((member = find_blocked(self))) {
-        int64_t left = until - clock_monotonic_ms();
-        struct pollfd room = {.fd = member->connection.fd, .events = POLLOUT};
-        if (left <= 0 || poll(&room, 1, (int)left) <= 0)
-            return;
-        flush_one(self, member);
-    }
+    while (rooms && wait_for_room(self, rooms, until))
+        for (uint32_t i = 0; i < self->slot_count; i++)
+            if (self->slots[i] && self->slots[i]->blocked)
+                flush_one(self, self->slots[i]);
+    free(rooms);
 }
 
 void router_close(struct router **self_p, int linger_ms)

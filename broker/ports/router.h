@@ -13,15 +13,15 @@
 
 #include "ports/connection.h"
 
-#define ROUTER_PEER_LEN        8
-#define ROUTER_ROUND           32   /* messages taken, at most, before sockets are looked at that were silent */
-#define ROUTER_CONNECTIONS_MAX 4096 /* further ones are closed at once */
+#define ROUTER_PEER_LEN 8
+#define ROUTER_ROUND    32 /* messages taken, at most, before sockets are looked at that were silent */
 
 struct router;
 
 struct router_settings {
     const char *name;    /* in logs; kept by the caller */
     const char *address; /* as listener.h has it; copied */
+    uint32_t peers_max;  /* further ones are closed at once */
     struct connection_limits limits;
 };
 
@@ -35,13 +35,16 @@ enum err router_open(struct router **out, const struct router_settings *settings
 void router_close(struct router **self_p, int linger_ms);
 
 int router_fd(const struct router *self); /* poll(2): readable when router_take() may have news */
-/* false: nothing waits, or nothing whole comes of much that does. */
+/* false: nothing waits; or much was read and nothing whole came of it, and then router_waits(). */
 bool router_take(struct router *self, struct router_message *out);
+/* There may be news that router_fd() does not tell of. */
+bool router_waits(const struct router *self);
 /* Puts a message of one frame into the peer's queue. ERR_NOT_FOUND: it is gone. ERR_FULL: it does not read. */
 enum err router_send(struct router *self, const void *peer, size_t peer_len, struct bytes frame) MUST_CHECK;
 /* Sends what was put since the last flush. */
 void router_flush(struct router *self);
-/* Ends handshakes that take too long; a few times a second. now_ms: clock_monotonic_ms() */
+/* Ends handshakes that take too long and logs who was turned away; a few times a second. now_ms: clock_monotonic_ms()
+ */
 void router_tick(struct router *self, int64_t now_ms);
 
 #endif

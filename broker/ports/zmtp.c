@@ -1,6 +1,7 @@
 #include "ports/zmtp.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define VERSION_AT   10 /* behind the signature */
 #define MECHANISM_AT 12
@@ -123,6 +124,12 @@ static bool is(struct bytes bytes, const char *text)
     return bytes.len == strlen(text) && memcmp(bytes.at, text, bytes.len) == 0;
 }
 
+/* RFC 23: the names of properties are not case-sensitive. */
+static bool names(struct bytes name, const char *text)
+{
+    return name.len == strlen(text) && strncasecmp(name.at, text, name.len) == 0;
+}
+
 enum err zmtp_read_command(struct bytes body, enum zmtp_command *out, struct bytes *rest)
 {
     struct bytes name;
@@ -145,8 +152,7 @@ enum err zmtp_check_ready(struct bytes properties, struct fault *why)
     while (properties.len > 0) {
         if (!take_name(&properties, &name) || !take_value(&properties, &value))
             return fault_set(why, ERR_PROTOCOL, "its READY cannot be read");
-        /* RFC 23: names are not case-sensitive; every peer known writes this one so. */
-        if (!is(name, "Socket-Type"))
+        if (!names(name, "Socket-Type"))
             continue;
         found = may_speak(value);
         if (!found)

@@ -26,6 +26,7 @@
 #define PATIENCE_MS 60000
 #define BODY_MAX    ((size_t)6 << 20)
 #define OUT_MAX     ((size_t)32 << 20)
+#define PEERS_MAX   4096
 #define LARGEST     ((size_t)5 << 20)
 #define GREETING    "\xFF\0\0\0\0\0\0\0\1\x7F\3\1NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define READY       "\4\34\5READY\13Socket-Type\0\0\0\6DEALER"
@@ -58,8 +59,10 @@ struct place {
 
 static enum err try_open(struct place *self, size_t body_max, size_t out_max)
 {
-    const struct router_settings settings = {
-        .name = "test", .address = self->address, .limits = {.body_max = body_max, .out_max = out_max}};
+    const struct router_settings settings = {.peers_max = PEERS_MAX,
+                                             .name = "test",
+                                             .address = self->address,
+                                             .limits = {.body_max = body_max, .out_max = out_max}};
     why = (struct fault){.text = ""};
     return router_open(&self->router, &settings, &why);
 }
