@@ -54,14 +54,24 @@ static enum err listen_ipc(int *out, const char *path, struct fault *why)
 
 /* ---- tcp ---- */
 
+/* Digits only: what strtoul() and getaddrinfo() make of the rest, and of larger numbers, is another port. */
+static bool is_port(const char *text)
+{
+    size_t len = strspn(text, "0123456789");
+    unsigned long port = len > 0 && len < PORT_TEXT_MAX && text[len] == '\0' ? strtoul(text, NULL, 10) : 0;
+    return port > 0 && port <= UINT16_MAX;
+}
+
 /* "HOST:PORT" with or without brackets. */
 static enum err split(const char *text, char host[ENDPOINT_TEXT_MAX], char port[PORT_TEXT_MAX], struct fault *why)
 {
     const char *colon = strrchr(text, ':');
     size_t len = colon ? (size_t)(colon - text) : 0;
     bool brackets = len > 1 && text[0] == '[' && text[len - 1] == ']';
-    if (!colon || strlen(colon + 1) >= PORT_TEXT_MAX || len >= ENDPOINT_TEXT_MAX)
+    if (!colon || len >= ENDPOINT_TEXT_MAX)
         return fault_set(why, ERR_INVALID, "must be HOST:PORT");
+    if (!is_port(colon + 1))
+        return fault_set(why, ERR_INVALID, "the port must be a number from 1 to %d", UINT16_MAX);
     snprintf(host, ENDPOINT_TEXT_MAX, "%.*s", (int)(brackets ? len - 2 : len), text + brackets);
     snprintf(port, PORT_TEXT_MAX, "%s", colon + 1);
     return ERR_OK;

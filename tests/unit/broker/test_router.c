@@ -1138,6 +1138,19 @@ static void an_address_that_cannot_be_is_named_so(void **state)
     expect_no_address(address, ERR_TOO_LARGE);
 }
 
+static void a_port_is_a_number_of_16_bits(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1", "lo", "*", "localhost"};
+    static const char *const ports[] = {"", "0", "65536", "99999", "1234567", "*", "http", "-1", "+80", " 80", "80x"};
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        for (size_t k = 0; k < sizeof ports / sizeof *ports; k++) {
+            char address[64];
+            snprintf(address, sizeof address, "tcp://%s:%s", hosts[i], ports[k]);
+            expect_no_address(address, ERR_INVALID);
+        }
+}
+
 /* ---- */
 
 static int set_up(void **state)
@@ -1192,6 +1205,7 @@ int main(void)
         cmocka_unit_test(a_port_is_free_again_at_once),
         cmocka_unit_test(every_form_of_an_address_is_listened_at),
         cmocka_unit_test(an_address_that_cannot_be_is_named_so),
+        cmocka_unit_test(a_port_is_a_number_of_16_bits),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
