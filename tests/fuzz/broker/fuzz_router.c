@@ -121,13 +121,14 @@ static void hear_all(struct line *self)
 /* The peer sends this; the router reads until nothing is left, as it does. */
 static void line_carry(struct line *self, const char *at, size_t len)
 {
+    size_t got;
     bool drained;
     enum err err = ERR_OK;
     if (self->end != ERR_END || len == 0)
         return;
     must(send(self->far, at, len, 0) == (ssize_t)len);
     while (err == ERR_OK && self->end == ERR_END) {
-        err = connection_receive(&self->connection, &drained);
+        err = connection_receive(&self->connection, &got, &drained);
         must(err == ERR_OK || err == ERR_END);
         hear_all(self);
         expect_bounded(&self->connection);

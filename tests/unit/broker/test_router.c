@@ -692,6 +692,59 @@ static void an_id_that_never_was_is_nobody_s(void **state)
     close_place(&place);
 }
 
+static void what_a_peer_sent_before_it_went_is_taken(void **state)
+{
+    (void)state;
+    enum { SENT = 1000 };
+    for (int ipc = 0; ipc < 2; ipc++) {
+        struct place place;
+        struct router_message message;
+        open_place(&place, ipc, BODY_MAX, OUT_MAX);
+        int fd = open_shaken(&place), heard = 0;
+        char all[3 * SENT];
+        for (int i = 0; i < SENT; i++)
+            memcpy(all + 3 * i, "\0\1m", 3);
+        say(fd, all, sizeof all);
+        assert_int_equal(shutdown(fd, SHUT_RD),
+                         0); /* it hears no answer any more; on ipc sending to it fails at once */
+        int64_t until = clock_monotonic_ms() + PATIENCE_MS;
+        for (; heard < SENT; heard++) {
+            while (!router_take(place.router, &message))
+                wait_on(&place, -1, 0, until);
+            expect_part(&message, 0, "m", 1);
+            enum err err = router_send(place.router, message.peer, ROUTER_PEER_LEN, (struct bytes){"a", 1});
+            assert_true(err == ERR_OK || (ipc && heard > 0 && err == ERR_NOT_FOUND));
+            router_flush(place.router);
+        }
+        close(fd);
+        close_place(&place);
+    }
+}
+
+/* However much it sends that never becomes a message, a call ends, and says that there is more. */
+static void frames_without_end_do_not_hold_the_caller(void **state)
+{
+    (void)state;
+    struct place place;
+    struct router_message message;
+    static char frames[(size_t)1 << 20]; /* of no bytes, more to follow */
+    for (size_t i = 0; i < sizeof frames; i += 2) {
+        frames[i] = ZMTP_MORE;
+        frames[i + 1] = 0;
+    }
+    open_place(&place, false, BODY_MAX, OUT_MAX);
+    int fd = open_shaken(&place), full = 0;
+    for (size_t said = 0; said < 4 * sizeof frames;) {
+        ssize_t put = send(fd, frames + said % 2, sizeof frames - said % 2, MSG_NOSIGNAL | MSG_DONTWAIT);
+        said += put > 0 ? (size_t)put : 0;
+        assert_false(router_take(place.router, &message));
+        full += router_waits(place.router);
+    }
+    assert_true(full > 0);
+    close(fd);
+    close_place(&place);
+}
+
 static void a_peer_that_went_while_much_waited_for_it_is_forgotten(void **state)
 {
     (void)state;
@@ -981,6 +1034,30 @@ static void what_waits_is_sent_before_the_router_closes(void **state)
     }
 }
 
+static void a_peer_that_hangs_keeps_no_other_from_its_answer_at_the_end(void **state)
+{
+    (void)state;
+    struct place place;
+    struct router_message message;
+    pthread_t thread;
+    open_place(&place, true, BODY_MAX, OUT_MAX);
+    int hung = open_deaf(&place);
+    SAY(hung, "\0\1h");
+    take_text(&place, &message, "h");
+    const struct bytes body = {large, LARGEST};
+    assert_int_equal(router_send(place.router, message.peer, ROUTER_PEER_LEN, body), ERR_OK);
+    struct reader reader = {.fd = open_deaf(&place), .got = 0};
+    SAY(reader.fd, "\0\1r");
+    take_text(&place, &message, "r");
+    assert_int_equal(router_send(place.router, message.peer, ROUTER_PEER_LEN, body), ERR_OK);
+    assert_int_equal(pthread_create(&thread, NULL, read_all, &reader), 0);
+    router_close(&place.router, 1000);
+    pthread_join(thread, NULL);
+    assert_int_equal(reader.got, LARGEST + ZMTP_HEAD_MAX);
+    close(reader.fd);
+    close(hung);
+}
+
 static void a_peer_that_does_not_read_cannot_hold_the_router_open(void **state)
 {
     (void)state;
@@ -1186,6 +1263,8 @@ int main(void)
         cmocka_unit_test(what_a_peer_does_not_read_is_bounded_and_kept_in_order),
         cmocka_unit_test(nobody_gets_the_id_of_a_peer_that_is_gone),
         cmocka_unit_test(an_id_that_never_was_is_nobody_s),
+        cmocka_unit_test(what_a_peer_sent_before_it_went_is_taken),
+        cmocka_unit_test(frames_without_end_do_not_hold_the_caller),
         cmocka_unit_test(a_peer_that_went_while_much_waited_for_it_is_forgotten),
         cmocka_unit_test(a_peer_that_breaks_the_rules_is_disconnected_alone),
         cmocka_unit_test(nothing_but_a_ready_follows_the_greeting),
@@ -1196,6 +1275,7 @@ int main(void)
         cmocka_unit_test(without_descriptors_new_peers_wait_and_old_ones_go_on),
         cmocka_unit_test(an_endless_handshake_is_ended),
         cmocka_unit_test(what_waits_is_sent_before_the_router_closes),
+        cmocka_unit_test(a_peer_that_hangs_keeps_no_other_from_its_answer_at_the_end),
         cmocka_unit_test(a_peer_that_does_not_read_cannot_hold_the_router_open),
         cmocka_unit_test(a_router_that_was_never_opened_is_closed),
         cmocka_unit_test(the_file_of_an_ipc_address_goes_with_the_router),
