@@ -1,9 +1,11 @@
 """Outside programs: publishing into a chat and tapping it, with nothing but zmq."""
 
 import json
+import socket as sockets
 
 import pytest
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from reader import Reader
 from stack import wait_until
@@ -87,6 +89,28 @@ def test_an_acknowledged_event_is_in_the_record(shared_stack, context):
     reader = Reader(shared_stack, "outside-4")
     assert reader.greetings[0]["head"] == 1
     assert reader.close() == []
+
+
+def test_heartbeats_and_noise_beside_them_do_not_break_a_connection(shared_stack, context):
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 50)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 500)
+    ends = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    socket.connect("tcp://127.0.0.1:%d" % shared_stack.publish_ack_port)
+    for i in range(3):
+        publish(socket, "outside-5", {"type": "note", "i": i})
+        assert socket.poll(SECONDS * 1000), "no acknowledgement"
+        assert json.loads(socket.recv())["seq"] == i + 1
+        with sockets.create_connection(("127.0.0.1", shared_stack.publish_ack_port), SECONDS) as noise:
+            noise.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            try:
+                while noise.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+    # Silent for several timeouts: only the answers to its heartbeats keep it.
+    assert not ends.poll(1500), recv_monitor_message(ends)
+    socket.disable_monitor()
 
 
 def test_a_tap_sees_one_chat_and_not_its_namesakes(shared_stack, context):
