@@ -112,7 +112,8 @@ static void take(struct place *self, struct router_message *out)
     int64_t until = clock_monotonic_ms() + PATIENCE_MS;
     while (!router_take(self->router, out)) {
         router_flush(self->router);
-        wait_on(self, -1, 0, until);
+        if (!router_waits(self->router))
+            wait_on(self, -1, 0, until);
     }
 }
 
@@ -575,8 +576,10 @@ static void all_of_many_peers_are_heard(void **state)
         else
             SAY(peers[i], "\0\1a");
     int heard = 0;
-    while (router_take(place.router, &message))
-        heard++;
+    do
+        while (router_take(place.router, &message))
+            heard++;
+    while (router_waits(place.router));
     assert_int_equal(heard, 2 * PEERS);
     for (int i = 0; i < PEERS; i++)
         close(peers[i]);
@@ -931,6 +934,31 @@ static void libzmq_s_heartbeats_keep_a_connection_alive(void **state)
 
 /* ---- descriptors and deadlines ---- */
 
+static void peers_beyond_the_most_are_closed_at_once(void **state)
+{
+    (void)state;
+    struct place place = {.port = free_port()};
+    struct router_message message;
+    const struct router_settings settings = {
+        .name = "test", .address = place.address, .peers_max = 2, .limits = {.body_max = BODY_MAX, .out_max = OUT_MAX}};
+    snprintf(place.address, sizeof place.address, "tcp://127.0.0.1:%d", place.port);
+    assert_int_equal(router_open(&place.router, &settings, &why), ERR_OK);
+    int first = open_shaken(&place), second = open_shaken(&place), third = open_bare(&place);
+    hear_end(&place, third);
+    expect_served(&place, first);
+    expect_served(&place, second);
+    SAY(second, "\0\1i");
+    take_text(&place, &message, "i");
+    close(second);
+    wait_until_gone(&place, &message);
+    int next = open_shaken(&place); /* into the place that became free */
+    expect_served(&place, next);
+    close(first);
+    close(third);
+    close(next);
+    close_place(&place);
+}
+
 static void without_descriptors_new_peers_wait_and_old_ones_go_on(void **state)
 {
     (void)state;
@@ -1273,6 +1301,7 @@ int main(void)
         cmocka_unit_test(a_ping_between_messages_is_answered),
         cmocka_unit_test(pings_of_a_peer_that_does_not_read_are_bounded),
         cmocka_unit_test(libzmq_s_heartbeats_keep_a_connection_alive),
+        cmocka_unit_test(peers_beyond_the_most_are_closed_at_once),
         cmocka_unit_test(without_descriptors_new_peers_wait_and_old_ones_go_on),
         cmocka_unit_test(an_endless_handshake_is_ended),
         cmocka_unit_test(what_waits_is_sent_before_the_router_closes),
