@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define EXIT_FORBIDDEN 77
+#define PROBES_MAX     3 /* of those that somebody kills */
 
 struct sandbox {
     struct sock_fprog program; /* instructions as the kernel takes them */
@@ -182,19 +183,36 @@ static void probe_child(const struct sandbox *self)
     _exit(fd >= 0 ? 2 : 3);
 }
 
-static enum err probe(const struct sandbox *self, struct fault *why)
+static enum err probe_once(const struct sandbox *self, int *status, struct fault *why)
 {
     pid_t pid = fork();
     if (pid < 0)
         return fault_errno(why, "cannot fork");
     if (pid == 0)
         probe_child(self);
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
+    while (waitpid(pid, status, 0) < 0)
         if (errno != EINTR)
             return fault_errno(why, "cannot wait for a process");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FORBIDDEN)
-        return ERR_OK;
+    return ERR_OK;
+}
+
+static bool was_killed(int status)
+{
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+/* A process that somebody kills says nothing about the filter. */
+static enum err probe(const struct sandbox *self, struct fault *why)
+{
+    int status = 0;
+    enum err err = probe_once(self, &status, why);
+    for (int again = 1; err == ERR_OK && was_killed(status) && again < PROBES_MAX; again++)
+        err = probe_once(self, &status, why);
+    if (err != ERR_OK || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FORBIDDEN))
+        return err;
+    if (was_killed(status))
+        return fault_set(why, ERR_UNAVAILABLE, "the process that tries the seccomp filter was killed %d times",
+                         PROBES_MAX);
     return fault_set(why, ERR_UNSUPPORTED,
                      "this system refuses the seccomp filter that steps run under; to run them with resource limits "
                      "alone, set workflow.sandbox: limits-only");

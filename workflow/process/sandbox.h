@@ -25,7 +25,8 @@ struct sandbox_limits {
 struct sandbox; /* the compiled filter */
 
 /* Compiles the filter and tries it in a forked process. ERR_UNSUPPORTED when this system refuses seccomp, with a text
- * that names the configuration key. Call while the process has one thread. */
+ * that names the configuration key; ERR_UNAVAILABLE when somebody kills that process again and again. Call while the
+ * process has one thread. */
 enum err sandbox_new(struct sandbox **out, struct fault *why) MUST_CHECK;
 void sandbox_destroy(struct sandbox **self_p);
 
