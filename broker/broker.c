@@ -230,19 +230,21 @@ static void flush(struct broker *self)
             router_flush(self->ports[order[i]].router);
 }
 
-/* A turn without an input changes nothing and has nothing to say. */
+/* A turn without an input has nothing to commit. */
 static enum err turn(struct broker *self, struct fault *why)
 {
     turn_begin(self);
     tick(self);
     take_all(self);
     flush(self); /* answers of the reader, which wait for no commit */
-    enum err err = self->inputs > 0 ? turn_end(self, why) : ERR_OK;
-    if (err == ERR_OK)
-        flush(self);
-    if (err == ERR_OK && self->inputs > 0)
-        janitor_poll(self);
-    return err;
+    if (self->inputs == 0)
+        return ERR_OK;
+    enum err err = turn_end(self, why);
+    if (err != ERR_OK)
+        return err;
+    flush(self);
+    janitor_poll(self);
+    return ERR_OK;
 }
 
 /* What the loop sleeps on: the signals, the actors' letters, the ports. */

@@ -81,20 +81,16 @@ void id_uuid4(char out[ID_UUID_LEN + 1])
     id_write_uuid4(out, bytes);
 }
 
-/* The bits of `count` characters from `first` on, in a word for 64 of them. */
-#define RUN(first, count) (((UINT64_C(1) << (count)) - 1) << (first) % 64)
-
-static bool in_chat_id(unsigned char c)
-{
-    const uint64_t low = RUN('0', 10) | RUN('-', 1) | RUN('.', 1) | RUN(':', 1);
-    const uint64_t high = RUN('A', 26) | RUN('a', 26) | RUN('_', 1) | RUN('~', 1);
-    return c < 128 && ((c < 64 ? low : high) >> c % 64 & 1);
-}
-
 bool id_chat_valid(const char *text, size_t len)
 {
-    bool valid = len >= 1 && len <= ID_CHAT_MAX;
-    for (size_t i = 0; i < len && valid; i++)
-        valid = in_chat_id((unsigned char)text[i]);
-    return valid;
+    if (len < 1 || len > ID_CHAT_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  (c != '\0' && strchr("._~:-", c));
+        if (!ok)
+            return false;
+    }
+    return true;
 }

@@ -1,9 +1,9 @@
 /* router - the ROUTER end of ZeroMQ's request and answer (RFC 28) inside the loop of the thread that owns it: it
- * listens, speaks ZMTP 3 with every DEALER or REQ that connects (zmtp.h), names each by an id of its own, hands out one
- * message after the other and sends to whom it is told. Peers use libzmq.
+ * listens, speaks ZMTP 3 with whom a ROUTER may have as a peer (zmtp.h), names each by an id of its own, hands out one
+ * message after the other and sends messages of one frame, without the empty one a REQ waits for. Peers use libzmq.
  *
  * Why not libzmq here too: its sockets live in a thread of its own, so that a request and its answer change threads
- * four times. A put waits for that as long as for the disk (docs/performance.md, "Queue").
+ * four times. A put waited for that nearly as long as for the disk (docs/performance.md, "Queue").
  *
  * Fair: peers with messages take turns, one message each. Bounded: connections, bytes of a frame, bytes that wait for
  * a peer that does not read (a message beyond is dropped, as are those to a peer that is gone: whoever asked asks

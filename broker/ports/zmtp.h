@@ -1,5 +1,5 @@
 /* zmtp - the bytes of ZMTP 3 (ZeroMQ RFC 23; its 3.1 is RFC 37), mechanism NULL, as both sides see them.
- * Pure: no sockets, no memory of its own. Whatever is read came by socket and is not trusted.
+ * Pure: no sockets, no state. Whatever is read came by socket and is not trusted.
  *
  *   greeting   FF 8 bytes 7F | major, minor | mechanism, 20 bytes | as-server | 31 zeros
  *   frame      flags (1 more, 2 long, 4 command) | length, 1 byte or, long, 8 in network order | body
